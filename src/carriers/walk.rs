@@ -1,0 +1,110 @@
+//! Paging without I/O: a [`Walk`] names the next request and reads its answer.
+//!
+//! Every carrier ends its listings by a rule of its own; what they share is the [`CursorGuard`]: a
+//! cursor that comes back or never ends is an error, never an endless loop.
+
+use std::collections::HashSet;
+
+use super::request::Request;
+
+/// A paged read. Call [`request`](Walk::request), send it, give the body to [`read`](Walk::read),
+/// and repeat until there is no request left.
+pub trait Walk<T>: Send {
+    /// The next request; `None` once the carrier has said that there is no more.
+    fn request(&self) -> Option<Request>;
+
+    /// Reads the answer to [`request`](Walk::request) and moves on.
+    ///
+    /// # Errors
+    /// [`ReadError`] ends the walk: what was read before stays true, the rest is unknown.
+    fn read(&mut self, body: &[u8]) -> Result<Page<T>, ReadError>;
+}
+
+/// One page of records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows that could be read.
+    pub records: Vec<T>,
+    /// One reason for each row that could not.
+    pub unreadable: Vec<String>,
+    /// Raw values outside the carrier's vocabulary (`sim state "LIMBO"`), which became `unknown`.
+    pub unmapped: Vec<String>,
+}
+
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { records: Vec::new(), unreadable: Vec::new(), unmapped: Vec::new() }
+    }
+}
+
+/// Why the body of a 200 is not an answer. Texts may quote the carrier; the client scrubs them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// Not what the API documents: HTML, cut JSON, another shape, a cursor without end.
+    #[error("{0}")]
+    Malformed(String),
+    /// The carrier says no, in the body.
+    #[error("{0}")]
+    Rejected(String),
+    /// The carrier says "too fast", in the body.
+    #[error("{0}")]
+    Throttled(String),
+}
+
+/// Watches the cursors of one walk.
+#[derive(Debug)]
+pub struct CursorGuard {
+    seen: HashSet<String>,
+    max_pages: u32,
+}
+
+impl CursorGuard {
+    /// A guard for a walk of at most `max_pages` pages.
+    #[must_use]
+    pub fn new(max_pages: u32) -> Self {
+        Self { seen: HashSet::new(), max_pages }
+    }
+
+    /// Accepts the cursor of the next page.
+    ///
+    /// # Errors
+    /// [`ReadError::Malformed`] when the cursor was used before or the page cap is reached.
+    pub fn advance(&mut self, cursor: &str) -> Result<(), ReadError> {
+        if !self.seen.insert(cursor.to_owned()) {
+            return Err(ReadError::Malformed(format!(
+                "paging makes no progress: the cursor {cursor:?} came back after {} pages",
+                self.seen.len()
+            )));
+        }
+        if self.seen.len() >= self.max_pages as usize {
+            return Err(ReadError::Malformed(format!(
+                "paging does not end: {} pages read and the carrier promises more",
+                self.max_pages
+            )));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_that_comes_back_is_an_error() {
+        let mut guard = CursorGuard::new(10);
+        guard.advance("9").unwrap();
+        guard.advance("5").unwrap();
+        let error = guard.advance("9").unwrap_err().to_string();
+        assert!(error.contains("no progress"), "{error}");
+    }
+
+    #[test]
+    fn a_walk_past_the_page_cap_is_an_error() {
+        let mut guard = CursorGuard::new(3);
+        guard.advance("9").unwrap();
+        guard.advance("8").unwrap();
+        let error = guard.advance("7").unwrap_err().to_string();
+        assert!(error.contains("does not end"), "{error}");
+    }
+}

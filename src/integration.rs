@@ -1,0 +1,85 @@
+//! The vocabulary of an integration: its row as stored, and what a sync records about it.
+//!
+//! Rows are kept as the database has them: an unknown carrier or an impossible interval is a state
+//! to show the operator, so reading must not fail on it. Knows no carrier, no SQL and no HTTP.
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use crate::device::{IntegrationId, TenantId};
+
+/// How a sync ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every linked device was read and written.
+    Success,
+    /// Some devices were written, some were not.
+    Partial,
+    /// No device was written, though there was something to do.
+    Error,
+}
+
+impl Outcome {
+    /// The word stored in `last_sync_status`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Partial => "partial",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// A row of `carrier_integrations`, as stored.
+#[derive(Debug, Clone)]
+pub struct IntegrationRow {
+    /// Primary key.
+    pub id: IntegrationId,
+    /// Owner of the account.
+    pub tenant_id: TenantId,
+    /// The carrier's name as stored; perhaps one that we do not know.
+    pub carrier_name: String,
+    /// What the operator calls it.
+    pub display_name: Option<String>,
+    /// Off: as if the row were not there.
+    pub enabled: bool,
+    /// Off: no timer; `once` can still be told to sync it.
+    pub sync_enabled: bool,
+    /// Minutes between syncs, as stored; zero and below are refused later, with a reason.
+    pub sync_interval_minutes: i64,
+    /// Key, token, user name or client id, by carrier.
+    pub api_key: Option<SecretString>,
+    /// Second half of the credentials where the carrier has one.
+    pub api_secret: Option<SecretString>,
+    /// Replaces the carrier's base address.
+    pub api_base_url: Option<String>,
+    /// The account, organisation or customer at the carrier.
+    pub account_id: Option<String>,
+    /// Per-integration settings, as stored.
+    pub config: serde_json::Value,
+    /// When the last sync that ran to its end was started.
+    pub last_sync_at: Option<DateTime<Utc>>,
+    /// Start of the last sync that ended in `success`.
+    pub last_success_at: Option<DateTime<Utc>>,
+    /// `never`, or the last outcome's word.
+    pub last_sync_status: String,
+    /// Reason of the last outcome, without secrets.
+    pub last_sync_error: Option<String>,
+}
+
+/// What is stored about a sync once its rows are committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncRecord {
+    /// The integration's owner; the transaction is confined to it.
+    pub tenant_id: TenantId,
+    /// Which integration.
+    pub integration_id: IntegrationId,
+    /// Becomes `last_sync_at`; `None` leaves it, so that an interrupted sync is due at once.
+    pub started_at: Option<DateTime<Utc>>,
+    /// How it ended; `Success` also moves `last_success_at`.
+    pub outcome: Outcome,
+    /// Why, when it was not a success; without secrets.
+    pub error: Option<String>,
+}

@@ -1,0 +1,202 @@
+//! The fleet's database: one trait, two engines. Postgres for production, SQLite embedded.
+//!
+//! Knows rows and transactions; knows no carrier, no sync and no actor. Both engines keep the same
+//! promises, held by one conformance suite (`tests/it/store/`).
+//!
+//! Every statement that touches a tenant's rows runs in a transaction confined to that tenant.
+
+use async_trait::async_trait;
+
+use crate::device::{
+    CarrierDeviceId, DeviceId, IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt,
+};
+use crate::integration::{IntegrationRow, SyncRecord};
+
+/// Why the database did not do it, named by what the caller does next.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Cannot be reached, restarting, out of connections, locked, timed out: try again later.
+    #[error("database unavailable: {0}")]
+    Unavailable(String),
+    /// Tables or columns are missing or of another type: run the migration.
+    #[error("schema not migrated: {0}")]
+    SchemaNotMigrated(String),
+    /// A table holds a column of another type than the service needs: a person must decide.
+    #[error("{0}")]
+    SchemaConflict(String),
+    /// The role may do too much or too little: the operator must change it.
+    #[error("{0}")]
+    Role(String),
+    /// The request names something that is not there or is there already.
+    #[error("{0}")]
+    Invalid(String),
+    /// The database refused the statement, or answered what it cannot: a defect.
+    #[error("database error: {0}")]
+    Rejected(String),
+}
+
+/// A device to be linked to an integration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceLink {
+    /// Its name in the fleet's database; the row is made where it is missing.
+    pub device_id: DeviceId,
+    /// Its name at the carrier.
+    pub carrier_device_id: CarrierDeviceId,
+    /// The SIM's number, where it is known.
+    pub sim_iccid: Option<String>,
+}
+
+/// What became of a set of links.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkReceipt {
+    /// Rows made.
+    pub created: usize,
+    /// Rows that existed and now have this link.
+    pub updated: usize,
+}
+
+/// Fields of an integration to set; `None` leaves the stored value.
+#[derive(Debug, Clone, Default)]
+pub struct IntegrationChange {
+    /// See [`IntegrationRow`].
+    pub display_name: Option<String>,
+    /// See [`IntegrationRow`].
+    pub enabled: Option<bool>,
+    /// See [`IntegrationRow`].
+    pub sync_enabled: Option<bool>,
+    /// See [`IntegrationRow`].
+    pub sync_interval_minutes: Option<i64>,
+    /// See [`IntegrationRow`].
+    pub api_key: Option<secrecy::SecretString>,
+    /// See [`IntegrationRow`].
+    pub api_secret: Option<secrecy::SecretString>,
+    /// See [`IntegrationRow`]; an empty text removes it.
+    pub api_base_url: Option<String>,
+    /// See [`IntegrationRow`]; an empty text removes it.
+    pub account_id: Option<String>,
+    /// See [`IntegrationRow`].
+    pub config: Option<serde_json::Value>,
+}
+
+/// An integration to be made.
+#[derive(Debug, Clone)]
+pub struct NewIntegration {
+    /// `None`: the database names it.
+    pub id: Option<IntegrationId>,
+    /// The owner; the tenant's row is made where it is missing.
+    pub tenant_id: TenantId,
+    /// A name the registry knows.
+    pub carrier_name: String,
+    /// Everything else; `None` takes the column's default.
+    pub fields: IntegrationChange,
+}
+
+/// A device as an operator lists it. `data_used_bytes` is exact; megabytes are for showing.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct DeviceRow {
+    /// Owner.
+    pub tenant_id: TenantId,
+    /// Name in the fleet's database.
+    pub device_id: DeviceId,
+    /// The account it is linked to.
+    pub carrier_integration_id: Option<IntegrationId>,
+    /// Name at the carrier.
+    pub carrier_device_id: Option<String>,
+    /// The SIM's number.
+    pub sim_iccid: Option<String>,
+    /// Word of [`crate::device::SimStatus`], as stored.
+    pub sim_status: Option<String>,
+    /// Word of [`crate::device::NetworkStatus`], as stored.
+    pub network_status: Option<String>,
+    /// Bytes used in the cycle.
+    pub data_used_bytes: Option<i64>,
+    /// Megabytes used in the cycle, two decimals.
+    pub data_used_mb: Option<f64>,
+    /// When usage was last known.
+    pub data_used_updated_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// First instant of the cycle.
+    pub billing_cycle_start: Option<chrono::DateTime<chrono::Utc>>,
+    /// First instant after the cycle.
+    pub billing_cycle_end: Option<chrono::DateTime<chrono::Utc>>,
+    /// `reported` or `derived`.
+    pub billing_cycle_source: Option<String>,
+}
+
+/// Which devices to list, in pages ordered by tenant and device.
+#[derive(Debug, Clone, Default)]
+pub struct DeviceFilter {
+    /// Only this tenant's.
+    pub tenant_id: Option<TenantId>,
+    /// Only those linked to this integration.
+    pub integration_id: Option<IntegrationId>,
+    /// Only those after this one.
+    pub after: Option<(TenantId, DeviceId)>,
+    /// At most this many; must be above zero.
+    pub limit: u32,
+}
+
+/// The fleet's database.
+///
+/// The first group is what the service needs; the second is administration, which on Postgres needs
+/// more rights than the service's role has.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// `postgres` or `sqlite`.
+    fn engine(&self) -> &'static str;
+
+    /// Whether tables and columns are as the service needs them, and the role is bound by row-level
+    /// security (`allow_privileged_role`: any role will do).
+    async fn check(&self, allow_privileged_role: bool) -> Result<(), StoreError>;
+
+    /// Every integration of every tenant, ordered by id, whatever its state.
+    async fn integrations(&self) -> Result<Vec<IntegrationRow>, StoreError>;
+
+    /// The integration's devices (`carrier_device_id IS NOT NULL`), those whose usage is oldest first,
+    /// never-read ones before all.
+    async fn linked_devices(
+        &self,
+        tenant: &TenantId,
+        integration: &IntegrationId,
+    ) -> Result<Vec<LinkedDevice>, StoreError>;
+
+    /// Writes the batches in one transaction and answers after its commit, one receipt per batch.
+    /// A row that breaks a constraint, or is gone or linked elsewhere, is left out and told.
+    ///
+    /// # Errors
+    /// Nothing was written; the same batches can be written again.
+    async fn write(&self, batches: &[UpdateBatch]) -> Result<Vec<WriteReceipt>, StoreError>;
+
+    /// Records how a sync ended.
+    async fn record(&self, record: &SyncRecord) -> Result<(), StoreError>;
+
+    /// Creates what is missing, adopts what is there, and (Postgres) grants `service_role` what the
+    /// service needs. Nothing is changed when a present column has another type.
+    async fn migrate(&self, service_role: Option<&str>) -> Result<(), StoreError>;
+
+    /// Adds an integration and names it.
+    async fn add_integration(&self, new: &NewIntegration) -> Result<IntegrationId, StoreError>;
+
+    /// Changes an integration; `Invalid` when there is none of this id.
+    async fn set_integration(
+        &self,
+        id: &IntegrationId,
+        change: &IntegrationChange,
+    ) -> Result<(), StoreError>;
+
+    /// Removes an integration; its devices stay, unlinked. Answers how many were.
+    async fn remove_integration(&self, id: &IntegrationId) -> Result<u64, StoreError>;
+
+    /// Links devices to an integration, all or none. `Invalid` when a `carrier_device_id` already
+    /// belongs to another device of the integration, or a device to another integration.
+    async fn link_devices(
+        &self,
+        integration: &IntegrationId,
+        links: &[DeviceLink],
+    ) -> Result<LinkReceipt, StoreError>;
+
+    /// A page of devices.
+    async fn devices(&self, filter: &DeviceFilter) -> Result<Vec<DeviceRow>, StoreError>;
+
+    /// Closes every connection; later calls fail with `Unavailable`.
+    async fn close(&self);
+}
