@@ -2,6 +2,7 @@
 //! every device, fetched from each carrier account on its own timer and within its limits.
 
 pub mod carriers;
+pub mod client;
 pub mod clock;
 pub mod device;
 pub mod integration;
