@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct CallMeter {
     budget: u64,
     calls: AtomicU64,
+    answers: AtomicU64,
     waited_ms: AtomicU64,
 }
 
@@ -37,6 +38,12 @@ impl CallMeter {
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Whether the carrier has answered at all: its address and our credentials work.
+    #[must_use]
+    pub fn answered(&self) -> bool {
+        self.answers.load(Ordering::Relaxed) > 0
     }
 
     /// Time spent waiting for permits, of all calls together.
@@ -128,7 +135,10 @@ impl CarrierClient {
             .await;
         drop(permit);
         Ok(match answer {
-            Ok(body) => self.read(walk, &body, sent),
+            Ok(body) => {
+                meter.answers.fetch_add(1, Ordering::Relaxed);
+                self.read(walk, &body, sent)
+            }
             Err(failure) => Err(self.setback(failure, sent)),
         })
     }
