@@ -6,3 +6,4 @@ pub mod clock;
 pub mod device;
 pub mod integration;
 pub mod store;
+pub mod sync;
