@@ -7,3 +7,4 @@ pub mod clock;
 pub mod device;
 pub mod integration;
 pub mod store;
+pub mod sync;
