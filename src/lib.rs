@@ -3,6 +3,7 @@
 
 pub mod carriers;
 pub mod clock;
+pub mod config;
 pub mod device;
 pub mod integration;
 pub mod store;

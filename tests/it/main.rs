@@ -1,1 +1,5 @@
+//! What crosses a boundary: files, the environment, processes, databases, sockets.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod config;
