@@ -4,7 +4,10 @@
 pub mod carriers;
 pub mod client;
 pub mod clock;
+pub mod config;
 pub mod device;
 pub mod integration;
+pub mod status;
 pub mod store;
+pub mod supervision;
 pub mod sync;

@@ -30,6 +30,7 @@ impl CallMeter {
         Self {
             budget,
             calls: AtomicU64::new(0),
+            answers: AtomicU64::new(0),
             waited_ms: AtomicU64::new(0),
         }
     }

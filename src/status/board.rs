@@ -159,7 +159,10 @@ impl Board {
     /// Every snapshot, the supervisor first, then the writer, then integrations by id.
     #[must_use]
     pub fn snapshot(&self) -> Vec<(ActorName, ActorStatus)> {
-        self.lock().iter().map(|(name, status)| (name.clone(), status.clone())).collect()
+        self.lock()
+            .iter()
+            .map(|(name, status)| (name.clone(), status.clone()))
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ActorName, ActorStatus>> {

@@ -40,7 +40,10 @@ pub struct WriteQueue<T> {
 
 impl<T> Default for WriteQueue<T> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), rows: 0 }
+        Self {
+            waiting: VecDeque::new(),
+            rows: 0,
+        }
     }
 }
 
@@ -59,7 +62,9 @@ impl<T> WriteQueue<T> {
 
     /// Takes what the next transaction should hold, in order of arrival.
     pub fn take_due(&mut self, policy: &BatchPolicy, in_flight: usize, now: Instant) -> Due<T> {
-        let Some((oldest, ..)) = self.waiting.front() else { return Due::Nothing };
+        let Some((oldest, ..)) = self.waiting.front() else {
+            return Due::Nothing;
+        };
         if in_flight >= policy.max_in_flight {
             return Due::Nothing;
         }
@@ -79,7 +84,9 @@ impl<T> WriteQueue<T> {
             if !taken.is_empty() && rows + more > max_rows {
                 break;
             }
-            let Some((_, batch, reply)) = self.waiting.pop_front() else { break };
+            let Some((_, batch, reply)) = self.waiting.pop_front() else {
+                break;
+            };
             rows += more;
             taken.push((batch, reply));
         }
@@ -94,8 +101,11 @@ mod tests {
     use super::*;
     use crate::device::{DeviceId, DeviceInfo, DeviceUpdate, IntegrationId, TenantId};
 
-    const POLICY: BatchPolicy =
-        BatchPolicy { max_rows: 10, max_age: Duration::from_millis(50), max_in_flight: 2 };
+    const POLICY: BatchPolicy = BatchPolicy {
+        max_rows: 10,
+        max_age: Duration::from_millis(50),
+        max_in_flight: 2,
+    };
 
     fn batch(rows: usize) -> UpdateBatch {
         let update = |n: usize| DeviceUpdate {
@@ -138,14 +148,21 @@ mod tests {
         queue.push(batch(6), 2, later);
         assert_eq!(taken(queue.take_due(&POLICY, 1, later)), [1, 2], "full");
         queue.push(batch(1), 3, now);
-        assert_eq!(taken(queue.take_due(&POLICY, 1, now + POLICY.max_age)), [3], "old");
+        assert_eq!(
+            taken(queue.take_due(&POLICY, 1, now + POLICY.max_age)),
+            [3],
+            "old"
+        );
     }
 
     #[test]
     fn no_more_transactions_at_once_than_allowed() {
         let (mut queue, now) = (WriteQueue::default(), Instant::now());
         queue.push(batch(99), 1, now);
-        assert!(matches!(queue.take_due(&POLICY, 2, now + POLICY.max_age), Due::Nothing));
+        assert!(matches!(
+            queue.take_due(&POLICY, 2, now + POLICY.max_age),
+            Due::Nothing
+        ));
     }
 
     #[test]
@@ -157,7 +174,11 @@ mod tests {
         assert_eq!(queue.rows(), 38);
         assert_eq!(taken(queue.take_due(&POLICY, 0, now)), [1]);
         assert_eq!(taken(queue.take_due(&POLICY, 0, now)), [2]);
-        assert_eq!(taken(queue.take_due(&POLICY, 0, now)), [3], "larger than a transaction");
+        assert_eq!(
+            taken(queue.take_due(&POLICY, 0, now)),
+            [3],
+            "larger than a transaction"
+        );
         assert_eq!(taken(queue.take_due(&POLICY, 0, now)), [4]);
         assert_eq!(queue.rows(), 0);
     }

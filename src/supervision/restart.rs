@@ -46,7 +46,11 @@ impl Restarts {
     /// Decides, and remembers the restart if it is one. `dice` is uniform in `[0, 1)`: full jitter,
     /// so that actors that died together do not come back together.
     pub fn decide(&mut self, policy: &RestartPolicy, now: Instant, dice: f64) -> Decision {
-        while self.recent.front().is_some_and(|at| now.duration_since(*at) >= policy.window) {
+        while self
+            .recent
+            .front()
+            .is_some_and(|at| now.duration_since(*at) >= policy.window)
+        {
             self.recent.pop_front();
         }
         if self.recent.len() >= policy.max_restarts {
@@ -77,12 +81,20 @@ mod tests {
         let policy = RestartPolicy::DEFAULT;
         let start = Instant::now();
         let mut restarts = Restarts::default();
-        let waits: Vec<_> =
-            (0..6).map(|n| restarts.decide(&policy, start + n * SECOND, 1.0)).collect();
+        let waits: Vec<_> = (0..6)
+            .map(|n| restarts.decide(&policy, start + n * SECOND, 1.0))
+            .collect();
         let after = |seconds| Decision::RestartAfter(seconds * SECOND);
         assert_eq!(
             waits,
-            [after(1), after(2), after(4), after(8), after(16), Decision::GiveUp]
+            [
+                after(1),
+                after(2),
+                after(4),
+                after(8),
+                after(16),
+                Decision::GiveUp
+            ]
         );
         assert_eq!(restarts.total(), 5);
     }
@@ -98,15 +110,24 @@ mod tests {
         let almost = start + policy.window - SECOND;
         assert_eq!(restarts.decide(&policy, almost, 1.0), Decision::GiveUp);
         let later = start + policy.window;
-        assert_eq!(restarts.decide(&policy, later, 1.0), Decision::RestartAfter(SECOND));
+        assert_eq!(
+            restarts.decide(&policy, later, 1.0),
+            Decision::RestartAfter(SECOND)
+        );
     }
 
     #[test]
     fn waits_are_spread_over_the_whole_ceiling_and_capped() {
-        let policy = RestartPolicy { max_restarts: 100, ..RestartPolicy::DEFAULT };
+        let policy = RestartPolicy {
+            max_restarts: 100,
+            ..RestartPolicy::DEFAULT
+        };
         let start = Instant::now();
         let mut restarts = Restarts::default();
-        assert_eq!(restarts.decide(&policy, start, 0.0), Decision::RestartAfter(Duration::ZERO));
+        assert_eq!(
+            restarts.decide(&policy, start, 0.0),
+            Decision::RestartAfter(Duration::ZERO)
+        );
         let mut last = Decision::GiveUp;
         for _ in 0..20 {
             last = restarts.decide(&policy, start, 1.0);

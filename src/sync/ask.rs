@@ -54,7 +54,11 @@ impl Ask {
             (Err(_), Some(cycle)) => usage_in(job, meter, &device, cycle).await,
             (Err(gap), None) => Err(gap.to_string()),
         };
-        Ok(Reading { info: merged.info, usage, observed_at: job.client.clock.now() })
+        Ok(Reading {
+            info: merged.info,
+            usage,
+            observed_at: job.client.clock.now(),
+        })
     }
 }
 
@@ -64,11 +68,19 @@ async fn device_record(
     device: &CarrierDeviceId,
 ) -> Result<DeviceRecord, CallError> {
     let mut walk = job.carrier.get_device_info(&job.account, device);
-    let page = job.client.next_page(&mut *walk, meter).await?.unwrap_or_default();
+    let page = job
+        .client
+        .next_page(&mut *walk, meter)
+        .await?
+        .unwrap_or_default();
     for text in page.unmapped {
         job.tell_unmapped(&text);
     }
-    match page.records.into_iter().find(|record| record.device == *device) {
+    match page
+        .records
+        .into_iter()
+        .find(|record| record.device == *device)
+    {
         Some(record) => Ok(record),
         None => Err(CallError::Malformed {
             reason: page
@@ -88,7 +100,11 @@ async fn usage_in(
     cycle: BillingCycle,
 ) -> Result<Usage, String> {
     let used = total_in(job, meter, device, &cycle).await?;
-    Ok(Usage { used, limit: None, cycle: Some(cycle) })
+    Ok(Usage {
+        used,
+        limit: None,
+        cycle: Some(cycle),
+    })
 }
 
 async fn total_in(
@@ -98,9 +114,16 @@ async fn total_in(
     cycle: &BillingCycle,
 ) -> Result<ByteCount, String> {
     let unknown = |error: &dyn std::fmt::Display| format!("usage unknown: {error}");
-    let mut walk = job.carrier.get_usage(&job.account, device, cycle, job.pages);
+    let mut walk = job
+        .carrier
+        .get_usage(&job.account, device, cycle, job.pages);
     let mut parts = Vec::new();
-    while let Some(page) = job.client.next_page(&mut *walk, meter).await.map_err(|e| unknown(&e))? {
+    while let Some(page) = job
+        .client
+        .next_page(&mut *walk, meter)
+        .await
+        .map_err(|e| unknown(&e))?
+    {
         if let Some(reason) = page.unreadable.first() {
             return Err(unknown(reason));
         }

@@ -54,9 +54,13 @@ impl JobBuilder {
     /// # Errors
     /// [`Misconfigured`] naming the column, what it holds (never a secret) and what is allowed.
     pub fn build(&self, row: &IntegrationRow) -> Result<SyncJob, Misconfigured> {
-        let carrier = registry::find(&row.carrier_name).map_err(|e| Misconfigured(e.to_string()))?;
+        let carrier =
+            registry::find(&row.carrier_name).map_err(|e| Misconfigured(e.to_string()))?;
         let settings = self.carriers.get(carrier.code()).ok_or_else(|| {
-            Misconfigured(format!("the configuration has no section [carriers.{}]", carrier.code()))
+            Misconfigured(format!(
+                "the configuration has no section [carriers.{}]",
+                carrier.code()
+            ))
         })?;
         let account = account(row)?;
         Ok(SyncJob {
@@ -79,14 +83,19 @@ impl JobBuilder {
         row: &IntegrationRow,
     ) -> Result<CarrierClient, Misconfigured> {
         let wrong = |reason: &dyn std::fmt::Display| Misconfigured(reason.to_string());
-        let own = row.api_base_url.as_deref().filter(|url| !url.trim().is_empty());
+        let own = row
+            .api_base_url
+            .as_deref()
+            .filter(|url| !url.trim().is_empty());
         let allow_private = self.transport.config().allow_private_hosts;
         let base = parse_base_url(own.unwrap_or(carrier.base_url()), allow_private)
             .map_err(|e| wrong(&e))?;
         let authorization = carrier.authorize(account).map_err(|e| wrong(&e))?;
         let host = base.authority().to_owned();
         Ok(CarrierClient {
-            limiter: self.limits.account(carrier.code(), &host, account, settings.limits),
+            limiter: self
+                .limits
+                .account(carrier.code(), &host, account, settings.limits),
             transport: self.transport.clone(),
             destination: Destination {
                 base,
@@ -122,7 +131,11 @@ fn account(row: &IntegrationRow) -> Result<Account, Misconfigured> {
     let api_key = row.api_key.clone().ok_or_else(|| {
         Misconfigured("api_key is missing; set it with `carrier-sync integrations set`".to_owned())
     })?;
-    let account_id = row.account_id.as_deref().map(str::trim).filter(|id| !id.is_empty());
+    let account_id = row
+        .account_id
+        .as_deref()
+        .map(str::trim)
+        .filter(|id| !id.is_empty());
     Ok(Account {
         api_key,
         api_secret: row.api_secret.clone(),

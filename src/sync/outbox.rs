@@ -71,7 +71,10 @@ impl<'a> Outbox<'a> {
         let places = std::mem::take(&mut self.places);
         let sink = self.sink;
         self.in_flight = Some(Box::pin(async move {
-            Written { receipt: sink.write(batch).await, places }
+            Written {
+                receipt: sink.write(batch).await,
+                places,
+            }
         }));
     }
 

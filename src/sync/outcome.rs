@@ -192,18 +192,27 @@ mod tests {
             ((3, 2, Some(&halt)), Outcome::Partial),
         ];
         for ((devices, synced, halt), expected) in table {
-            assert_eq!(outcome(devices, synced, halt), expected, "{devices} {synced} {halt:?}");
+            assert_eq!(
+                outcome(devices, synced, halt),
+                expected,
+                "{devices} {synced} {halt:?}"
+            );
         }
     }
 
     #[test]
     fn whatever_is_not_a_success_has_a_reason() {
-        let failure =
-            DeviceFailure { device_id: DeviceId::parse("d-1").unwrap(), reason: "gone".into() };
+        let failure = DeviceFailure {
+            device_id: DeviceId::parse("d-1").unwrap(),
+            reason: "gone".into(),
+        };
         let text = error_text(3, 2, None, std::slice::from_ref(&failure)).unwrap();
         assert_eq!(text, "1 of 3 devices not synced, first d-1: gone");
         let text = error_text(3, 2, Some(&Halt::Stopped), &[failure]).unwrap();
-        assert_eq!(text, "stopped before all devices were read (1 of 3 devices not synced)");
+        assert_eq!(
+            text,
+            "stopped before all devices were read (1 of 3 devices not synced)"
+        );
         assert_eq!(error_text(3, 3, None, &[]), None);
     }
 }

@@ -119,7 +119,11 @@ impl Roster {
     #[must_use]
     pub fn waiting_for(&self, id: &CarrierDeviceId) -> Vec<Place> {
         let places = self.by_carrier_id.get(id).map_or(&[][..], Places::as_slice);
-        places.iter().copied().filter(|place| self.states[*place] == State::Waiting).collect()
+        places
+            .iter()
+            .copied()
+            .filter(|place| self.states[*place] == State::Waiting)
+            .collect()
     }
 
     /// Names at the carrier that are still waited for, each once, in the order of the roster.
@@ -129,7 +133,10 @@ impl Roster {
             .by_carrier_id
             .iter()
             .filter_map(|(id, places)| {
-                let first = places.as_slice().iter().find(|p| self.states[**p] == State::Waiting)?;
+                let first = places
+                    .as_slice()
+                    .iter()
+                    .find(|p| self.states[**p] == State::Waiting)?;
                 Some((*first, id))
             })
             .collect();
@@ -140,7 +147,10 @@ impl Roster {
     /// `carrier_device_id`s that several rows share.
     #[must_use]
     pub fn shared_ids(&self) -> usize {
-        self.by_carrier_id.values().filter(|places| matches!(places, Places::Many(_))).count()
+        self.by_carrier_id
+            .values()
+            .filter(|places| matches!(places, Places::Many(_)))
+            .count()
     }
 
     /// The device's usage is known and on its way to the store.
@@ -158,7 +168,10 @@ impl Roster {
         self.states[place] = State::Failed;
         if self.failures.len() < MAX_NAMED_FAILURES {
             let device_id = self.devices[place].device_id.clone();
-            self.failures.push(DeviceFailure { device_id, reason: reason.to_owned() });
+            self.failures.push(DeviceFailure {
+                device_id,
+                reason: reason.to_owned(),
+            });
         }
     }
 
@@ -166,7 +179,10 @@ impl Roster {
     pub fn settle(&mut self, places: &[Place], receipt: &WriteReceipt) {
         for &place in places {
             let device_id = &self.devices[place].device_id;
-            let failure = receipt.failures.iter().find(|failure| failure.device_id == *device_id);
+            let failure = receipt
+                .failures
+                .iter()
+                .find(|failure| failure.device_id == *device_id);
             match failure {
                 Some(failure) => self.fail(place, &failure.reason),
                 None if self.states[place] == State::Read => {
@@ -232,11 +248,24 @@ mod tests {
     fn every_device_ends_as_synced_or_failed() {
         let mut roster = roster(&["1", "2", "3", "4"]);
         (0..3).for_each(|place| roster.read(place));
-        let refused = RowFailure { device_id: DeviceId::parse("d1").unwrap(), reason: "no".into() };
-        roster.settle(&[0, 1], &WriteReceipt { written: 1, failures: vec![refused] });
+        let refused = RowFailure {
+            device_id: DeviceId::parse("d1").unwrap(),
+            reason: "no".into(),
+        };
+        roster.settle(
+            &[0, 1],
+            &WriteReceipt {
+                written: 1,
+                failures: vec![refused],
+            },
+        );
         roster.close("over");
         assert_eq!(roster.synced(), 1);
-        let reasons: Vec<_> = roster.failures().iter().map(|f| f.reason.as_str()).collect();
+        let reasons: Vec<_> = roster
+            .failures()
+            .iter()
+            .map(|f| f.reason.as_str())
+            .collect();
         assert_eq!(reasons, ["no", "over", "over"]);
     }
 
@@ -244,7 +273,13 @@ mod tests {
     fn a_row_written_without_usage_is_not_synced() {
         let mut roster = roster(&["1"]);
         roster.fail(0, "usage unknown");
-        roster.settle(&[0], &WriteReceipt { written: 1, failures: vec![] });
+        roster.settle(
+            &[0],
+            &WriteReceipt {
+                written: 1,
+                failures: vec![],
+            },
+        );
         assert_eq!(roster.synced(), 0);
     }
 }

@@ -111,8 +111,10 @@ impl Run<'_> {
     /// listing and single calls fill.
     async fn read_bulk_usage(&mut self) -> Result<UsageBook, Halt> {
         let mut book = UsageBook::default();
-        let Bulk::Listing(mut walk) =
-            self.job.carrier.get_bulk_usage(&self.job.account, self.job.pages)
+        let Bulk::Listing(mut walk) = self
+            .job
+            .carrier
+            .get_bulk_usage(&self.job.account, self.job.pages)
         else {
             return Ok(book);
         };
@@ -131,8 +133,10 @@ impl Run<'_> {
     /// Streams the account's device listing past the book. Answers how many devices may be asked for
     /// one by one afterwards.
     async fn read_bulk_listing(&mut self, book: &UsageBook) -> Result<usize, Halt> {
-        let Bulk::Listing(mut walk) =
-            self.job.carrier.get_bulk_device_info(&self.job.account, self.job.pages)
+        let Bulk::Listing(mut walk) = self
+            .job
+            .carrier
+            .get_bulk_device_info(&self.job.account, self.job.pages)
         else {
             return Ok(usize::MAX);
         };
@@ -163,7 +167,15 @@ impl Run<'_> {
                 continue;
             }
             let usage = merged.usage.map_err(|gap| gap.to_string());
-            self.accept(&device, Reading { info: merged.info, usage, observed_at }).await?;
+            self.accept(
+                &device,
+                Reading {
+                    info: merged.info,
+                    usage,
+                    observed_at,
+                },
+            )
+            .await?;
         }
         Ok(())
     }
@@ -219,7 +231,9 @@ impl Run<'_> {
             if let CallError::Unavailable { reason } = &error {
                 unavailable_in_a_row += 1;
                 if unavailable_in_a_row >= OUTAGE_AFTER {
-                    return Err(Halt::Outage { reason: reason.clone() });
+                    return Err(Halt::Outage {
+                        reason: reason.clone(),
+                    });
                 }
             }
             self.fail(&device, &error.to_string());
@@ -276,8 +290,9 @@ impl Run<'_> {
     }
 
     fn settle(&mut self, written: Written) -> Result<(), Halt> {
-        let receipt =
-            written.receipt.map_err(|error| Halt::Store { reason: error.to_string() })?;
+        let receipt = written.receipt.map_err(|error| Halt::Store {
+            reason: error.to_string(),
+        })?;
         self.roster.settle(&written.places, &receipt);
         self.observer.progress(Progress {
             devices: self.roster.len(),
@@ -339,7 +354,9 @@ impl Run<'_> {
     }
 
     fn tell_oddities<T>(&self, page: &Page<T>) {
-        page.unmapped.iter().for_each(|text| self.job.tell_unmapped(text));
+        page.unmapped
+            .iter()
+            .for_each(|text| self.job.tell_unmapped(text));
         if let Some(first) = page.unreadable.first() {
             tracing::warn!(
                 carrier = self.job.carrier.code(),
@@ -368,4 +385,3 @@ impl Run<'_> {
         }
     }
 }
-

@@ -35,12 +35,18 @@ pub fn first_delay(
     now: DateTime<Utc>,
     phase: Duration,
 ) -> Duration {
-    let Some(last) = last_sync_at else { return phase };
+    let Some(last) = last_sync_at else {
+        return phase;
+    };
     let Ok(age) = (now - last).to_std() else {
         // The last sync lies in the future: a clock has jumped. One interval is the honest guess.
         return interval;
     };
-    if age >= interval { phase } else { interval - age }
+    if age >= interval {
+        phase
+    } else {
+        interval - age
+    }
 }
 
 /// A fixed place in `[0, spread)` for each integration.
@@ -81,7 +87,9 @@ pub fn next(
 /// by the next at once, not by a burst of missed ones.
 fn until(started_at: DateTime<Utc>, interval: Duration, now: DateTime<Utc>) -> Duration {
     let interval_delta = TimeDelta::from_std(interval).unwrap_or(TimeDelta::MAX);
-    let due = started_at.checked_add_signed(interval_delta).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    let due = started_at
+        .checked_add_signed(interval_delta)
+        .unwrap_or(DateTime::<Utc>::MAX_UTC);
     // A clock that jumped back must not stretch the wait beyond one interval.
     (due - now).to_std().unwrap_or(Duration::ZERO).min(interval)
 }
@@ -111,7 +119,11 @@ mod tests {
         assert_eq!(first(None, at(0)), phase);
         assert_eq!(first(Some(at(0)), at(30)), phase, "exactly due");
         assert_eq!(first(Some(at(0)), at(20)), 10 * MINUTE);
-        assert_eq!(first(Some(at(20)), at(0)), HOUR / 2, "last sync in the future");
+        assert_eq!(
+            first(Some(at(20)), at(0)),
+            HOUR / 2,
+            "last sync in the future"
+        );
     }
 
     #[test]
@@ -119,9 +131,15 @@ mod tests {
         let place = |n: u32| phase(&IntegrationId::parse(&n.to_string()).unwrap(), 100 * MINUTE);
         assert_eq!(place(1), place(1));
         let early = (0..1000).filter(|n| place(*n) < 50 * MINUTE).count();
-        assert!((400..600).contains(&early), "{early} of 1000 in the first half");
+        assert!(
+            (400..600).contains(&early),
+            "{early} of 1000 in the first half"
+        );
         assert!((0..1000).all(|n| place(n) < 100 * MINUTE));
-        assert_eq!(phase(&IntegrationId::parse("x").unwrap(), Duration::ZERO), Duration::ZERO);
+        assert_eq!(
+            phase(&IntegrationId::parse("x").unwrap(), Duration::ZERO),
+            Duration::ZERO
+        );
     }
 
     #[test]
@@ -140,7 +158,11 @@ mod tests {
         let wait = |failures| next(Some(&outage), failures, HOUR, (at(0), at(1)), 0.0);
         let minutes = [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (100, 60)];
         for (failures, expected) in minutes {
-            assert_eq!(wait(failures), Next::BackOff(expected * MINUTE), "{failures}");
+            assert_eq!(
+                wait(failures),
+                Next::BackOff(expected * MINUTE),
+                "{failures}"
+            );
         }
         let jittered = next(Some(&outage), 1, HOUR, (at(0), at(1)), 1.0);
         assert_eq!(jittered, Next::BackOff(66 * MINUTE / 60));
@@ -155,7 +177,12 @@ mod tests {
 
     #[test]
     fn bad_credentials_wait_for_a_person() {
-        let halt = Halt::Credentials { reason: "401".into() };
-        assert_eq!(next(Some(&halt), 1, HOUR, (at(0), at(1)), 0.0), Next::AwaitChange);
+        let halt = Halt::Credentials {
+            reason: "401".into(),
+        };
+        assert_eq!(
+            next(Some(&halt), 1, HOUR, (at(0), at(1)), 0.0),
+            Next::AwaitChange
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! What crosses a boundary, in one binary.
+//! What crosses a boundary: files, the environment, processes, databases, sockets.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod carrier_cases;
+mod config;

@@ -1,0 +1,83 @@
+//! `[carriers.<code>]`: limits, budgets and page sizes of one carrier.
+//!
+//! The compiled-in page size is the largest the carrier serves, so a larger one is refused without
+//! this file knowing any carrier's facts.
+
+use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
+
+use super::{
+    layer::Layer,
+    reader::{Reader, integer},
+};
+use crate::carriers::{PageSizes, registry};
+
+/// `[carriers.<code>]`.
+#[derive(Debug, Clone)]
+pub struct CarrierConfig {
+    /// Steady rate of one account; above zero and finite.
+    pub requests_per_second: f64,
+    /// Calls that may go out at once after a quiet time.
+    pub burst: NonZeroU32,
+    /// Calls of one account in flight; at least 1.
+    pub max_concurrency: usize,
+    /// Deadline of one call, headers and body.
+    pub timeout: Duration,
+    /// Attempts per call, the first included; at least 1.
+    pub max_attempts: u32,
+    /// Where device info costs a call per device: on every n-th sync; at least 1.
+    pub device_info_every: u32,
+    /// Steady rate of all accounts at one host; above zero and finite.
+    pub host_requests_per_second: f64,
+    /// Calls that may go out to one host at once after a quiet time.
+    pub host_burst: NonZeroU32,
+    /// Rows per page, and pages per walk.
+    pub pages: PageSizes,
+    /// Calls one sync may make; at least 1.
+    pub max_calls_per_sync: u32,
+    /// Devices asked for one by one after a bulk listing left them out; 0 for none.
+    pub max_fallback_calls: u32,
+}
+
+impl CarrierConfig {
+    fn read(reader: &mut Reader<'_>, code: &str) -> Self {
+        let key = |name: &str| format!("carriers.{code}.{name}");
+        Self {
+            requests_per_second: reader.rate(&key("requests_per_second")),
+            burst: reader.count(&key("burst")),
+            max_concurrency: reader.size(&key("max_concurrency")),
+            timeout: reader.duration(&key("timeout")),
+            max_attempts: reader.count(&key("max_attempts")).get(),
+            device_info_every: reader.count(&key("device_info_every")).get(),
+            host_requests_per_second: reader.rate(&key("host_requests_per_second")),
+            host_burst: reader.count(&key("host_burst")),
+            pages: PageSizes {
+                devices: page_size(reader, &key("device_page_size")),
+                usage: page_size(reader, &key("usage_page_size")),
+                max_pages: reader.count(&key("max_pages")).get(),
+            },
+            max_calls_per_sync: reader.count(&key("max_calls_per_sync")).get(),
+            max_fallback_calls: reader.count_or_zero(&key("max_fallback_calls")),
+        }
+    }
+}
+
+/// One entry for every registered carrier.
+pub(super) fn read_all(reader: &mut Reader<'_>) -> BTreeMap<String, CarrierConfig> {
+    let read_one = |code: &str| (code.to_owned(), CarrierConfig::read(reader, code));
+    registry::carriers()
+        .iter()
+        .map(|carrier| carrier.code())
+        .map(read_one)
+        .collect()
+}
+
+fn page_size(reader: &mut Reader<'_>, key: &str) -> u32 {
+    reader.count_up_to(key, largest_page(key)).get()
+}
+
+fn largest_page(key: &str) -> u32 {
+    let default = Layer::compiled_in().ok();
+    let size = default.and_then(|layer| integer(layer.get(key)?));
+    size.and_then(|size| u32::try_from(size).ok())
+        .unwrap_or(u32::MAX)
+}

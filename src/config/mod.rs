@@ -1,0 +1,218 @@
+//! The configuration: layers of text in, one typed and valid [`Config`] out.
+//!
+//! ```text
+//! config/default.toml ─► --config FILE ─► DATABASE_URL ─► CARRIER_SYNC__… ─► flags
+//!        └── layer.rs: one map of key → (value, origin), unknown keys found (schema.rs)
+//!             └── reader.rs: values become types, every problem kept (problem.rs)
+//!                  └── one file per section: its struct, its rules
+//! ```
+//!
+//! Whoever holds a [`Config`] need not check anything again. All problems are told at once, each
+//! with key, value, place and what is allowed; a database's password never appears among them.
+//! Knows no database, no actor and, but for the registry's names, no carrier.
+
+mod carriers;
+mod database;
+mod database_url;
+mod health;
+mod http;
+mod layer;
+mod log;
+mod origin;
+mod problem;
+mod reader;
+mod schema;
+mod shutdown;
+mod supervisor;
+mod writer;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use secrecy::SecretString;
+
+pub use carriers::CarrierConfig;
+pub use database::{DatabaseConfig, MigrateOnStart};
+pub use database_url::{DatabaseUrl, Engine};
+pub use health::HealthConfig;
+pub use http::HttpConfig;
+pub use log::{LogConfig, LogFormat};
+pub use problem::{ConfigError, Problem};
+pub use shutdown::ShutdownConfig;
+pub use supervisor::SupervisorConfig;
+pub use writer::WriterConfig;
+
+use layer::Layer;
+use reader::Reader;
+
+/// Every setting, its default and its consequence: the compiled-in layer and the list of keys.
+pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
+
+/// Where settings come from besides the defaults. The environment is a value, so tests bring theirs.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigSources {
+    /// `--config FILE`.
+    pub file: Option<PathBuf>,
+    /// Names and values; only `DATABASE_URL` and `CARRIER_SYNC__…` are looked at.
+    pub environment: Vec<(String, String)>,
+    /// `--database-url URL`.
+    pub database_url: Option<SecretString>,
+    /// `--log-format FORMAT`.
+    pub log_format: Option<LogFormat>,
+}
+
+impl ConfigSources {
+    /// This process's environment, without file or flags.
+    ///
+    /// Text that is not UTF-8 is kept with replacement characters, so that a broken value of ours is
+    /// refused by name instead of being skipped.
+    #[must_use]
+    pub fn from_process_environment() -> Self {
+        let environment = std::env::vars_os()
+            .map(|(name, value)| {
+                (
+                    name.to_string_lossy().into_owned(),
+                    value.to_string_lossy().into_owned(),
+                )
+            })
+            .collect();
+        Self {
+            environment,
+            ..Self::default()
+        }
+    }
+}
+
+/// The whole configuration, valid.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The fleet's database.
+    pub database: DatabaseConfig,
+    /// What holds for calls to every carrier.
+    pub http: HttpConfig,
+    /// Limits and page sizes by carrier code; one entry for every registered carrier.
+    pub carriers: BTreeMap<String, CarrierConfig>,
+    /// Discovery and restarts.
+    pub supervisor: SupervisorConfig,
+    /// Batching of writes.
+    pub writer: WriterConfig,
+    /// The health log.
+    pub health: HealthConfig,
+    /// Draining.
+    pub shutdown: ShutdownConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// Reads every layer and validates the result.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem that was found.
+    pub fn load(sources: &ConfigSources) -> Result<Self, ConfigError> {
+        let defaults = Layer::compiled_in()?;
+        let mut upper = Vec::new();
+        if let Some(path) = &sources.file {
+            upper.push(Layer::file(path)?);
+        }
+        upper.push(Layer::database_url_variable(&sources.environment));
+        upper.push(Layer::environment(&sources.environment)?);
+        upper.push(Layer::flags(
+            sources.database_url.as_ref(),
+            sources.log_format,
+        ));
+        Self::from_layers(defaults, upper)
+    }
+
+    fn from_layers(defaults: Layer, upper: Vec<Layer>) -> Result<Self, ConfigError> {
+        let mut problems = schema::unknown_keys(&defaults, &upper);
+        let merged = upper.into_iter().fold(defaults, Layer::overlaid_by);
+        let mut reader = Reader::new(&merged);
+        let config = Self::read(&mut reader);
+        problems.extend(reader.into_problems());
+        if problems.is_empty() {
+            // Only now: a refused value's placeholder must not fail a second time.
+            problems.extend(config.contradictions(&merged));
+        }
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError::Invalid(problems))
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            database: DatabaseConfig::read(reader),
+            http: HttpConfig::read(reader),
+            carriers: carriers::read_all(reader),
+            supervisor: SupervisorConfig::read(reader),
+            writer: WriterConfig::read(reader),
+            health: HealthConfig::read(reader),
+            shutdown: ShutdownConfig::read(reader),
+            log: LogConfig::read(reader),
+        }
+    }
+
+    /// Settings that are fine alone and impossible together.
+    fn contradictions(&self, settings: &Layer) -> Vec<Problem> {
+        let mut found = Vec::new();
+        if self.writer.max_in_flight >= self.database.max_connections as usize {
+            found.push(Problem::contradiction(
+                settings,
+                "writer.max_in_flight",
+                "must be below",
+                "database.max_connections",
+                "the writer would hold every connection and no sync could read its devices",
+            ));
+        }
+        if self.writer.queue_rows < self.writer.max_batch_rows {
+            found.push(Problem::contradiction(
+                settings,
+                "writer.queue_rows",
+                "must be at least",
+                "writer.max_batch_rows",
+                "a full batch would not fit into the queue",
+            ));
+        }
+        if self.http.throttle_pause > self.http.max_retry_after {
+            found.push(Problem::contradiction(
+                settings,
+                "http.throttle_pause",
+                "must be at most",
+                "http.max_retry_after",
+                "no pause is longer than the latter",
+            ));
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_default_toml_is_read_and_every_setting_stands_in_it() {
+        let defaults = Layer::compiled_in().unwrap();
+        let mut reader = Reader::new(&defaults);
+        Config::read(&mut reader);
+        let read = reader.keys_read().clone();
+        assert!(
+            reader.into_problems().is_empty(),
+            "a setting is missing from default.toml"
+        );
+        assert_eq!(read, defaults.keys().map(str::to_owned).collect());
+    }
+
+    #[test]
+    fn every_setting_of_default_toml_has_a_comment() {
+        let mut previous = "";
+        for line in DEFAULT_TOML.lines() {
+            if line.contains(" = ") && !line.starts_with('#') {
+                assert!(previous.starts_with('#'), "no comment above `{line}`");
+            }
+            previous = line;
+        }
+    }
+}
