@@ -1,6 +1,7 @@
 //! carrier-sync keeps a fleet's database true: data usage, billing cycle, SIM and network status of
 //! every device, fetched from each carrier account on its own timer and within its limits.
 
+pub mod actors;
 pub mod carriers;
 pub mod client;
 pub mod clock;

@@ -6,6 +6,7 @@
 //! Every statement that touches a tenant's rows runs in a transaction confined to that tenant.
 
 pub mod queue;
+pub mod retry;
 
 use async_trait::async_trait;
 

@@ -2,6 +2,7 @@
 //! the caller spawns, waits and escalates.
 
 pub mod exit;
+pub mod reconcile;
 pub mod restart;
 
 pub use exit::ExitReason;
