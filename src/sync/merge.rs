@@ -214,3 +214,6 @@ fn cycle(usage: &LineUsage) -> Option<BillingCycle> {
     let start = usage.cycle_start?;
     BillingCycle::new(start.at, usage.cycle_end?, start.source)
 }
+
+#[cfg(test)]
+mod tests;
