@@ -41,7 +41,7 @@ pub enum UsageGap {
     #[error("the carrier lists no line (SIM) for this device")]
     NoLine,
     /// One line's counter is missing, so there is no sum.
-    #[error("usage of line {line} is missing or unreadable")]
+    #[error("usage of line {line} is not known")]
     Line {
         /// The line.
         line: LineId,
@@ -214,3 +214,6 @@ fn cycle(usage: &LineUsage) -> Option<BillingCycle> {
     let start = usage.cycle_start?;
     BillingCycle::new(start.at, usage.cycle_end?, start.source)
 }
+
+#[cfg(test)]
+mod tests;

@@ -164,3 +164,80 @@ fn check_key(key: &str) -> Result<(), BadAccount> {
         "api_key {wrong}; Hologram wants the API key of a dashboard user"
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn account(key: &str, account_id: Option<&str>) -> Account {
+        Account {
+            api_key: key.to_owned().into(),
+            api_secret: None,
+            account_id: account_id.map(str::to_owned),
+        }
+    }
+
+    const PAGES: PageSizes = PageSizes {
+        devices: 1000,
+        usage: 5000,
+        max_pages: 10,
+    };
+
+    #[test]
+    fn the_key_travels_as_the_password_of_the_user_apikey() {
+        let Authorization::Basic { user, password } =
+            Hologram.authorize(&account("k-1", Some("42"))).unwrap();
+        assert_eq!((user.as_str(), password.expose_secret()), ("apikey", "k-1"));
+    }
+
+    #[test]
+    fn a_key_that_no_header_can_carry_is_refused_without_repeating_it() {
+        for key in [
+            "",
+            "  ",
+            "secret\n",
+            "sec\r\nret",
+            "sec\u{0}ret",
+            "sécret",
+            "secret\u{7f}",
+        ] {
+            let error = Hologram
+                .authorize(&account(key, None))
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("api_key"), "{error}");
+            assert!(!error.contains("cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_account_id_that_is_no_number_is_refused_without_repeating_it() {
+        let long = "9".repeat(20);
+        for id in ["abc", "12&limit=1", "-1", "1.0", "٤٢", long.as_str()] {
+            let account = account("k", Some(id));
+            let error = Hologram.authorize(&account).unwrap_err().to_string();
+            assert!(error.contains("digits") && !error.contains(id), "{error}");
+            assert!(matches!(
+                Hologram.get_bulk_usage(&account, PAGES),
+                Bulk::PerDevice
+            ));
+        }
+    }
+
+    #[test]
+    fn without_an_account_id_each_device_is_asked_for_by_itself() {
+        for id in [None, Some(""), Some("  ")] {
+            let account = account("k", id);
+            assert!(Hologram.authorize(&account).is_ok());
+            assert!(matches!(
+                Hologram.get_bulk_usage(&account, PAGES),
+                Bulk::PerDevice
+            ));
+            assert!(matches!(
+                Hologram.get_bulk_device_info(&account, PAGES),
+                Bulk::PerDevice
+            ));
+        }
+    }
+}

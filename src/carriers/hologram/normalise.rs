@@ -156,12 +156,12 @@ impl Profile {
 fn profiles(row: &DeviceRow<'_>, unmapped: &mut Vec<String>) -> Vec<Profile> {
     let links = match &row.links.0 {
         Field::Missing => return Vec::new(),
-        Field::Bad => return vec![Profile::unreadable("unreadable `links`")],
+        Field::Bad => return vec![Profile::unreadable("(unreadable `links`)")],
         Field::Value(links) => links,
     };
     match &links.cellular.0 {
         Field::Missing => Vec::new(),
-        Field::Bad => vec![Profile::unreadable("unreadable `links.cellular`")],
+        Field::Bad => vec![Profile::unreadable("(unreadable `links.cellular`)")],
         Field::Value(links) => links
             .iter()
             .enumerate()
@@ -172,10 +172,10 @@ fn profiles(row: &DeviceRow<'_>, unmapped: &mut Vec<String>) -> Vec<Profile> {
 
 fn profile(place: usize, link: &Object<Link<'_>>, unmapped: &mut Vec<String>) -> Profile {
     let Field::Value(link) = &link.0 else {
-        return Profile::unreadable(&format!("unreadable link at place {}", place + 1));
+        return Profile::unreadable(&format!("#{} (unreadable)", place + 1));
     };
     let Field::Value(id) = link.id else {
-        return Profile::unreadable(&format!("link without id at place {}", place + 1));
+        return Profile::unreadable(&format!("#{} (without id)", place + 1));
     };
     let state = link.state.as_ref().map(|state| state.trim());
     Profile {
