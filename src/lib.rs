@@ -5,4 +5,5 @@ pub mod carriers;
 pub mod clock;
 pub mod device;
 pub mod integration;
+pub mod simulator;
 pub mod store;
