@@ -42,11 +42,6 @@ impl Draw {
         Self(mix(mix(self.0 ^ topic).wrapping_add(number)))
     }
 
-    /// 64 evenly spread bits.
-    pub(super) fn bits(self) -> u64 {
-        self.0
-    }
-
     /// A number in `0..bound`; 0 where `bound` is 0.
     pub(super) fn below(self, bound: u64) -> u64 {
         // The high half of the product is free of the modulo's bias towards small numbers.
