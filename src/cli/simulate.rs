@@ -104,7 +104,10 @@ impl SimulateArgs {
             requests_per_second: self.rate,
             burst: self.burst,
             retry_after_seconds: (self.retry_after > 0).then_some(self.retry_after),
-            latency: Latency { fixed: self.latency, jitter: self.latency_jitter },
+            latency: Latency {
+                fixed: self.latency,
+                jitter: self.latency_jitter,
+            },
             max_device_page: self.max_device_page,
             multi_link_percent: self.multi_link_percent,
             growth_bytes_per_second: self.growth,
@@ -152,8 +155,8 @@ pub fn start(args: &SimulateArgs) -> Result<Simulator, SimulateError> {
     if !address.ip().is_loopback() {
         return Err(SimulateError::NotLoopback(address));
     }
-    let listener = TcpListener::bind(address)
-        .map_err(|source| SimulateError::Listen { address, source })?;
+    let listener =
+        TcpListener::bind(address).map_err(|source| SimulateError::Listen { address, source })?;
     Ok(Simulator::start(args.config(), listener)?)
 }
 
@@ -173,10 +176,19 @@ pub async fn run(args: SimulateArgs) -> ExitCode {
 async fn serve(args: &SimulateArgs) -> Result<(), SimulateError> {
     let simulator = start(args)?;
     // A closed pipe must not end the simulator: who reads its output is not who uses it.
-    let _ = write!(std::io::stdout(), "{}", Introduction { args, simulator: &simulator });
+    let _ = write!(
+        std::io::stdout(),
+        "{}",
+        Introduction {
+            args,
+            simulator: &simulator
+        }
+    );
     told_to_stop().await?;
     let calls = simulator.calls().total;
-    tokio::task::spawn_blocking(|| simulator.stop()).await.map_err(std::io::Error::other)??;
+    tokio::task::spawn_blocking(|| simulator.stop())
+        .await
+        .map_err(std::io::Error::other)??;
     let _ = writeln!(std::io::stdout(), "stopped after {calls} calls");
     Ok(())
 }
@@ -206,12 +218,26 @@ impl fmt::Display for Introduction<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (base_url, admin_url) = (self.simulator.base_url(), self.simulator.admin_url());
         let config = self.args.config();
-        writeln!(f, "Simulated carrier (Hologram's API), seed {}", config.seed)?;
+        writeln!(
+            f,
+            "Simulated carrier (Hologram's API), seed {}",
+            config.seed
+        )?;
         writeln!(f, "  API    {base_url}")?;
         writeln!(f, "  truth  {admin_url}/truth?orgid=ORG")?;
         writeln!(f, "  calls  {admin_url}/calls")?;
-        writeln!(f, "\n  {:<8} {:<22} {:>8}  billing", "ORG", "API key", "devices")?;
-        for SimulatedAccount { org_id, api_key, devices, billing } in &config.accounts {
+        writeln!(
+            f,
+            "\n  {:<8} {:<22} {:>8}  billing",
+            "ORG", "API key", "devices"
+        )?;
+        for SimulatedAccount {
+            org_id,
+            api_key,
+            devices,
+            billing,
+        } in &config.accounts
+        {
             let billing = format!("{billing:?}").to_lowercase();
             writeln!(f, "  {org_id:<8} {api_key:<22} {devices:>8}  {billing}")?;
         }
@@ -222,7 +248,10 @@ impl fmt::Display for Introduction<'_> {
 /// The commands that connect the first organisation; the service must be allowed to call loopback.
 fn next_steps(config: &SimulatorConfig, base_url: &str, admin_url: &str) -> String {
     let mut text = String::new();
-    let Some(SimulatedAccount { org_id, api_key, .. }) = config.accounts.first() else {
+    let Some(SimulatedAccount {
+        org_id, api_key, ..
+    }) = config.accounts.first()
+    else {
         return text;
     };
     let lines = [
@@ -258,14 +287,19 @@ mod tests {
     }
 
     fn parse(arguments: &[&str]) -> SimulateArgs {
-        Command::try_parse_from(std::iter::once(&"simulate").chain(arguments)).unwrap().args
+        Command::try_parse_from(std::iter::once(&"simulate").chain(arguments))
+            .unwrap()
+            .args
     }
 
     #[test]
     fn an_address_that_others_can_reach_is_refused() {
         for address in ["0.0.0.0:0", "192.168.1.5:8099", "[::]:0"] {
             let error = start(&parse(&["--listen", address])).unwrap_err();
-            assert!(matches!(error, SimulateError::NotLoopback(_)), "{address}: {error}");
+            assert!(
+                matches!(error, SimulateError::NotLoopback(_)),
+                "{address}: {error}"
+            );
         }
     }
 
@@ -277,9 +311,17 @@ mod tests {
 
     #[test]
     fn organisations_differ_in_id_key_and_where_asked_in_billing() {
-        let config = parse(&["--tenants", "3", "--billing", "mixed", "--retry-after", "0"]).config();
-        let billing: Vec<_> = config.accounts.iter().map(|account| account.billing).collect();
-        assert_eq!(billing, [Billing::Prepaid, Billing::Invoiced, Billing::Prepaid]);
+        let config =
+            parse(&["--tenants", "3", "--billing", "mixed", "--retry-after", "0"]).config();
+        let billing: Vec<_> = config
+            .accounts
+            .iter()
+            .map(|account| account.billing)
+            .collect();
+        assert_eq!(
+            billing,
+            [Billing::Prepaid, Billing::Invoiced, Billing::Prepaid]
+        );
         assert_eq!(config.accounts[2].api_key, "simulated-key-1003");
         assert_eq!(config.retry_after_seconds, None);
         assert!(config.validate().is_ok());

@@ -207,6 +207,7 @@ impl Faults {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests {
     use super::*;
 

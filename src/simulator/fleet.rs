@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::{
     config::{Billing, SimulatedAccount, SimulatorConfig},
-    device::{Device, Link},
+    device::Device,
     draw::{Draw, Topic},
+    link::Link,
     time::UnixSeconds,
 };
 
@@ -149,7 +150,9 @@ impl Fleet {
     ) -> Box<dyn Iterator<Item = Link> + 'a> {
         let below = move |link: &Link| before.is_none_or(|before| link.id < before);
         match scope {
-            Scope::Links(links) => Box::new(links.iter().rev().cloned().filter(below)),
+            Scope::Links(links) => {
+                Box::new(links.iter().rev().filter(move |link| below(link)).cloned())
+            }
             Scope::Accounts(accounts) => {
                 let device = before.map(|id| device_of_link(id).map_or(0, |device| device + 1));
                 let devices = self.devices_below(accounts, device);

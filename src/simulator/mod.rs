@@ -7,17 +7,21 @@
 //! A device is a pure function of seed, account, index and time, so a million cost nothing.
 //!
 //! ```text
-//!  request ─► auth ─► rate limit ─► latency ─► faults ─► answer          (api.rs)
-//!             401       429          sleep      fault.rs    pages.rs ─► wire.rs
-//!                                                              ▲
-//!                                    fleet.rs ─► device.rs ────┤ (period.rs, session.rs, draw.rs)
-//!                                                              ▼
-//!  /sim/truth, /sim/calls, /sim/faults (admin.rs) ◄────────  truth.rs, calls.rs
+//!  request ─► auth ─► rate limit ─► latency ─► faults ─► answer            (api.rs)
+//!             401       429          sleep      fault.rs    answer.rs ─► pages.rs ─► wire.rs
+//!                                                                           ▲
+//!  /sim/truth, /sim/calls, /sim/faults (admin.rs)                           │
+//!        ▲          ▲                                                       │
+//!        │          └─ call_log.rs                                          │
+//!        └─ truth.rs ◄─── fleet.rs ─► device.rs ─► link.rs ─► period.rs, session.rs
+//!                                                  all drawn from draw.rs
 //! ```
 
 mod admin;
+mod answer;
 mod api;
 mod auth;
+mod call_log;
 mod calls;
 mod config;
 mod device;
@@ -25,8 +29,10 @@ mod draw;
 mod fault;
 mod fleet;
 mod limiter;
+mod link;
 mod pages;
 mod period;
+mod response;
 mod server;
 mod session;
 mod time;

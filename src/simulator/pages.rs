@@ -4,8 +4,8 @@
 //! never on two pages. Billing rows come by period first, so the rows of one link lie far apart.
 
 use super::{
-    device::Link,
     fleet::{Account, Fleet, Scope},
+    link::Link,
     period::KEPT_PERIODS,
     session::{link_of_record, sessions},
     time::UnixSeconds,

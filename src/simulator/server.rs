@@ -14,7 +14,8 @@ use chrono::Utc;
 use super::{
     admin, api,
     auth::Keyring,
-    calls::{CallLog, Calls},
+    call_log::CallLog,
+    calls::Calls,
     config::SimulatorConfig,
     draw::Draw,
     fault::{Fault, Faults},

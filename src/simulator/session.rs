@@ -1,8 +1,8 @@
 //! Data sessions: those of a link, whose bytes add up to its periods' bytes, and a device's last.
 
 use super::{
-    device::Link,
     draw::{Draw, Topic},
+    link::Link,
     period::KEPT_PERIODS,
     time::UnixSeconds,
 };

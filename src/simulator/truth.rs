@@ -5,11 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{
-    device::{Device, Link},
-    session::LastSession,
-    time::to_utc,
-};
+use super::{device::Device, link::Link, session::LastSession, time::to_utc};
 
 /// What the service must have stored once it has synced this device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -4,8 +4,9 @@
 use serde::{Serialize, Serializer};
 
 use super::{
-    device::{Device, Link},
+    device::Device,
     draw::{Draw, Topic},
+    link::Link,
     session::{LastSession, Session},
     time::WireTime,
 };
@@ -286,7 +287,7 @@ fn last_session(device: &Device) -> LastSessionField {
 
 /// 15 digits.
 fn imei(device_id: u64) -> String {
-    format!("3524570{device_id:08}").chars().take(15).collect()
+    format!("352457{:09}", device_id % 1_000_000_000)
 }
 
 fn network(draw: Draw) -> &'static str {
