@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod device;
 pub mod integration;
+pub mod simulator;
 pub mod status;
 pub mod store;
 pub mod supervision;

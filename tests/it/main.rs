@@ -4,3 +4,4 @@
 
 mod carrier_cases;
 mod config;
+mod simulator;
