@@ -2,12 +2,14 @@
 //! every device, fetched from each carrier account on its own timer and within its limits.
 
 pub mod actors;
+pub mod app;
 pub mod carriers;
 pub mod client;
 pub mod clock;
 pub mod config;
 pub mod device;
 pub mod integration;
+pub mod shutdown;
 pub mod simulator;
 pub mod status;
 pub mod store;
