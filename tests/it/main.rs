@@ -4,4 +4,6 @@
 
 mod carrier_cases;
 mod config;
+mod end_to_end;
+mod fleet;
 mod simulator;
