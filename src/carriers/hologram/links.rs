@@ -90,6 +90,16 @@ pub(super) fn profiles(
     profiles
 }
 
+/// The link whose statuses are the device's. Behind an unreadable link may stand a more alive one, so
+/// then only an active link can speak for the device; `None`: the stored values stay.
+pub(super) fn primary(profiles: &[Profile]) -> Option<&Profile> {
+    let all_readable = profiles.iter().all(|profile| profile.link.is_some());
+    let is_active = |profile: &&Profile| profile.sim_status == Some(SimStatus::Active);
+    profiles
+        .first()
+        .filter(|first| all_readable || is_active(first))
+}
+
 fn profile(place: usize, link: &Object<Link<'_>>, unmapped: &mut Vec<String>) -> Profile {
     let Field::Value(link) = &link.0 else {
         return Profile::unreadable(&format!("#{} (unreadable)", place + 1));

@@ -36,7 +36,7 @@ pub(super) fn device(
     let device = CarrierDeviceId::parse(&id.to_string()).map_err(|error| error.to_string())?;
     let session = status::last_session(&row.lastsession);
     let profiles = links::profiles(row, session, unmapped);
-    let primary = profiles.first();
+    let primary = links::primary(&profiles);
     let info = DeviceInfo {
         sim_status: primary.and_then(|profile| profile.sim_status),
         network_status: Some(status::network_status(
