@@ -7,3 +7,4 @@ mod config;
 mod end_to_end;
 mod fleet;
 mod simulator;
+mod tmp_probe;
