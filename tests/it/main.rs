@@ -10,4 +10,3 @@ mod fleet;
 mod postgres;
 mod simulator;
 mod store;
-mod tmp_probe;
