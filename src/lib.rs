@@ -2,8 +2,10 @@
 //! every device, fetched from each carrier account on its own timer and within its limits.
 
 pub mod carriers;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod device;
 pub mod integration;
+pub mod logging;
 pub mod store;

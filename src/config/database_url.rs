@@ -1,6 +1,9 @@
 //! The address of the database: a secret, an engine, and a part that may be shown.
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -23,6 +26,7 @@ pub struct DatabaseUrl {
     secret: SecretString,
     engine: Engine,
     address: String,
+    own_folder: Option<PathBuf>,
 }
 
 impl DatabaseUrl {
@@ -42,7 +46,7 @@ impl DatabaseUrl {
         })
     }
 
-    /// The URL of a SQLite file.
+    /// The URL of a SQLite file in a folder of our own.
     #[must_use]
     pub fn sqlite_file(path: &Path) -> Self {
         let address = format!("sqlite://{}", path.display());

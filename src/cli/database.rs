@@ -1,0 +1,52 @@
+//! From the configuration to an open store, for every command alike.
+
+use std::{fs, sync::Arc};
+
+use super::CliError;
+use crate::{
+    config::{Config, DatabaseConfig},
+    store::{self, Store, StoreOptions},
+};
+
+/// Opens the configured database, creating or upgrading its schema where `migrate_on_start` says so.
+///
+/// # Errors
+/// [`CliError`] with what to do next.
+pub async fn open(config: &Config) -> Result<Arc<dyn Store>, CliError> {
+    let store = connect(&config.database)?;
+    if config
+        .database
+        .migrate_on_start
+        .applies_to(config.database.url.engine())
+    {
+        store
+            .migrate(None)
+            .await
+            .map_err(|error| at(&config.database, error.into()))?;
+    }
+    Ok(store)
+}
+
+/// The store without a look at its schema.
+pub(super) fn connect(config: &DatabaseConfig) -> Result<Arc<dyn Store>, CliError> {
+    if let Some(folder) = config.url.own_folder() {
+        fs::create_dir_all(folder).map_err(|error| {
+            CliError::new(format!("cannot create the folder {}", folder.display()))
+                .because(error)
+                .hint("name another place with --database-url sqlite://PATH")
+        })?;
+    }
+    let options = StoreOptions {
+        url: config.url.secret().clone(),
+        max_connections: config.max_connections,
+        acquire_timeout: config.acquire_timeout,
+        statement_timeout: config.statement_timeout,
+        lock_timeout: config.lock_timeout,
+    };
+    store::connect(&options).map_err(|error| at(config, error.into()))
+}
+
+/// Which database it was.
+pub(super) fn at(config: &DatabaseConfig, error: CliError) -> CliError {
+    error.context(&config.url.to_string())
+}
