@@ -5,12 +5,21 @@
 //!
 //! Every statement that touches a tenant's rows runs in a transaction confined to that tenant.
 
+mod connect;
+mod link_rules;
+mod postgres;
+mod schema;
+mod sqlite;
+mod write_plan;
+
 use async_trait::async_trait;
 
 use crate::device::{
     CarrierDeviceId, DeviceId, IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt,
 };
 use crate::integration::{IntegrationRow, SyncRecord};
+
+pub use connect::{StoreOptions, connect};
 
 /// Why the database did not do it, named by what the caller does next.
 #[derive(Debug, thiserror::Error)]
@@ -199,4 +208,23 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Closes every connection; later calls fail with `Unavailable`.
     async fn close(&self);
+}
+
+fn unknown_integration(id: &IntegrationId) -> StoreError {
+    StoreError::Invalid(format!("there is no integration {id}"))
+}
+
+impl LinkedDevice {
+    /// `None`, with a warning, for a row whose own name is not one: it must not cost the others.
+    fn from_columns(tenant: &TenantId, device_id: &str, carrier_device_id: String) -> Option<Self> {
+        match DeviceId::parse(device_id) {
+            Ok(device_id) => {
+                Some(Self { device_id, carrier_device_id: carrier_device_id.into_boxed_str() })
+            }
+            Err(error) => {
+                tracing::warn!(tenant.id = %tenant, %error, "device row left out");
+                None
+            }
+        }
+    }
 }

@@ -1,0 +1,89 @@
+//! From a database URL to a store: which engine, and what a URL may say.
+//!
+//! A URL holds a password, so no error made here repeats any part of it but its scheme.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::postgres::PostgresStore;
+use super::sqlite::SqliteStore;
+use super::{Store, StoreError};
+
+/// Where the database is and how long to wait for it.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// `postgres://…`, `postgresql://…`, `sqlite://PATH` or `sqlite::memory:`.
+    pub url: SecretString,
+    /// Most connections held at once. SQLite always uses one: it has one writer anyway.
+    pub max_connections: u32,
+    /// How long a call waits for a connection, connecting included.
+    pub acquire_timeout: Duration,
+    /// How long one statement may run (Postgres).
+    pub statement_timeout: Duration,
+    /// How long to wait for a lock: of a row or table (Postgres), of the file (SQLite).
+    pub lock_timeout: Duration,
+}
+
+/// Makes the store without connecting: a database that cannot be reached is an answer
+/// ([`StoreError::Unavailable`]) of each later call, not a failure to start.
+///
+/// # Errors
+/// [`StoreError::Invalid`] when the URL is not one of a store.
+pub fn connect(options: &StoreOptions) -> Result<Arc<dyn Store>, StoreError> {
+    let url = options.url.expose_secret();
+    match url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("postgres" | "postgresql") => Ok(Arc::new(PostgresStore::connect(options)?)),
+        Some("sqlite") => Ok(Arc::new(SqliteStore::connect(options)?)),
+        scheme => Err(StoreError::Invalid(format!(
+            "{}: a database URL is postgres://USER:PASSWORD@HOST/DATABASE or sqlite://PATH",
+            describe(scheme)
+        ))),
+    }
+}
+
+/// A text without `://` may be a bare password: only what is shaped like a scheme is repeated.
+fn describe(scheme: Option<&str>) -> String {
+    let is_scheme = |s: &&str| s.len() <= 12 && s.bytes().all(|b| b.is_ascii_lowercase());
+    match scheme.filter(is_scheme) {
+        Some(scheme) => format!("no store for database scheme {scheme:?}"),
+        None => "database URL without a scheme".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn error_of(url: &str) -> String {
+        let options = StoreOptions {
+            url: url.into(),
+            max_connections: 1,
+            acquire_timeout: Duration::from_secs(1),
+            statement_timeout: Duration::from_secs(1),
+            lock_timeout: Duration::from_secs(1),
+        };
+        connect(&options).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn a_refused_url_says_what_is_allowed_and_keeps_its_password() {
+        for url in [
+            "mysql://fleet:canary@db/fleet",
+            "canary",
+            "Canary:canary",
+            "postgres://fleet:can?ary=canary@db/fleet",
+            "postgres://fleet:12?canary=canary@db/fleet",
+            "postgres://fleet:canary@db/fleet?sslmode=canary",
+            "sqlite://fleet.db?mode=canary",
+            "sqlite://",
+        ] {
+            let text = error_of(url);
+            assert!(!text.to_lowercase().contains("canary"), "{text}");
+            assert!(text.contains("sqlite://") || text.contains("postgres://"), "{text}");
+        }
+        assert!(error_of("mysql://a@b/c").contains("mysql"));
+    }
+}

@@ -1,0 +1,64 @@
+//! Whose rows a transaction may touch: both settings that the row-level security policies read.
+//!
+//! The settings end with the transaction (`set_config(…, true)`), so a pooled connection never takes
+//! a tenant along. Outside a transaction they would last for one statement: nothing here works there.
+
+use std::time::Duration;
+
+use sqlx::{PgConnection, query};
+
+use super::error::classify;
+use crate::device::TenantId;
+use crate::store::StoreError;
+
+/// Time limits of a transaction, as `set_config` takes them: milliseconds.
+#[derive(Debug)]
+pub(super) struct Limits {
+    statement_timeout: String,
+    lock_timeout: String,
+}
+
+impl Limits {
+    pub(super) fn new(statement: Duration, lock: Duration) -> Self {
+        // Zero would switch a limit off; the server counts in a signed 32-bit number.
+        let milliseconds =
+            |limit: Duration| limit.as_millis().clamp(1, i32::MAX as u128).to_string();
+        Self { statement_timeout: milliseconds(statement), lock_timeout: milliseconds(lock) }
+    }
+
+    pub(super) fn lock_timeout(&self) -> &str {
+        &self.lock_timeout
+    }
+}
+
+/// Whose rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// This tenant's and no other's.
+    Tenant(&'a TenantId),
+    /// Every tenant's: to discover integrations, or to find the tenant of one.
+    AllTenants,
+}
+
+/// Confines the current transaction, from here to its end or the next `enter`.
+pub(super) async fn enter(
+    transaction: &mut PgConnection,
+    limits: &Limits,
+    scope: Scope<'_>,
+) -> Result<(), StoreError> {
+    let tenant = match scope {
+        Scope::Tenant(tenant) => tenant.as_str(),
+        Scope::AllTenants => "",
+    };
+    query(
+        "SELECT set_config('app.tenant_id', $1, true), set_config('app.role', 'iot_service', true), \
+                set_config('statement_timeout', $2, true), set_config('lock_timeout', $3, true)",
+    )
+    .bind(tenant)
+    .bind(&limits.statement_timeout)
+    .bind(&limits.lock_timeout)
+    .execute(transaction)
+    .await
+    .map_err(|error| classify(&error))?;
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! SQLite: the embedded engine, for laptops, demos and small fleets. Same promises, one process.
+//!
+//! One connection does everything: SQLite has one writer anyway, and with a single connection nothing
+//! here can wait for itself. Commits are synced to disk (`synchronous = FULL`), because a receipt says
+//! that the rows are there, after `kill -9` and after a power cut.
+
+mod admin;
+mod error;
+mod file;
+mod migrate;
+mod read;
+mod time;
+mod write;
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use async_trait::async_trait;
+use secrecy::ExposeSecret;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Sqlite, SqlitePool};
+
+use self::error::classify;
+use super::{
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration, Store,
+    StoreError, StoreOptions,
+};
+use crate::device::{IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt};
+use crate::integration::{IntegrationRow, SyncRecord};
+
+/// One SQLite database.
+#[derive(Debug)]
+pub(super) struct SqliteStore {
+    pool: SqlitePool,
+    /// Where the file is to be made when it is missing; `None` for a database in memory, or one
+    /// that the URL opens for reading only.
+    file: Option<PathBuf>,
+}
+
+impl SqliteStore {
+    /// Makes the pool; touches no file yet.
+    pub(super) fn connect(options: &StoreOptions) -> Result<Self, StoreError> {
+        let url = options.url.expose_secret();
+        let connection = connect_options(url).ok_or_else(|| {
+            StoreError::Invalid(
+                "the database URL cannot be read; it is sqlite://PATH, sqlite:///ABSOLUTE/PATH or \
+                 sqlite::memory:, with ? and # percent-encoded"
+                    .into(),
+            )
+        })?;
+        let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+        let makes_file = !in_memory && !url.contains("mode=ro");
+        let file = makes_file.then(|| connection.get_filename().to_path_buf());
+        let connection = connection.busy_timeout(options.lock_timeout).create_if_missing(makes_file);
+        let connection = if makes_file {
+            connection
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+        } else {
+            connection
+        };
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            // A database in memory lasts as long as its connection.
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(options.acquire_timeout)
+            .connect_lazy_with(connection);
+        Ok(Self { pool, file })
+    }
+
+    async fn acquire(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        if let Some(file) = &self.file {
+            file::make_if_missing(file)?;
+        }
+        self.pool.acquire().await.map_err(|error| classify(&error))
+    }
+}
+
+fn connect_options(url: &str) -> Option<SqliteConnectOptions> {
+    let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    if path.is_empty() {
+        return None;
+    }
+    Some(SqliteConnectOptions::from_str(url).ok()?.disable_statement_logging())
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn engine(&self) -> &'static str {
+        "sqlite"
+    }
+
+    /// There are no roles: whoever can open the file can do everything.
+    async fn check(&self, _allow_privileged_role: bool) -> Result<(), StoreError> {
+        migrate::check(&mut *self.acquire().await?).await
+    }
+
+    async fn integrations(&self) -> Result<Vec<IntegrationRow>, StoreError> {
+        read::integrations(&mut *self.acquire().await?).await
+    }
+
+    async fn linked_devices(
+        &self,
+        tenant: &TenantId,
+        integration: &IntegrationId,
+    ) -> Result<Vec<LinkedDevice>, StoreError> {
+        read::linked_devices(&mut *self.acquire().await?, tenant, integration).await
+    }
+
+    async fn write(&self, batches: &[UpdateBatch]) -> Result<Vec<WriteReceipt>, StoreError> {
+        write::write(&mut *self.acquire().await?, batches).await
+    }
+
+    async fn record(&self, record: &SyncRecord) -> Result<(), StoreError> {
+        write::record(&mut *self.acquire().await?, record).await
+    }
+
+    async fn migrate(&self, service_role: Option<&str>) -> Result<(), StoreError> {
+        if service_role.is_some() {
+            return Err(StoreError::Invalid(
+                "SQLite has no roles; leave out --service-role".into(),
+            ));
+        }
+        migrate::migrate(&mut *self.acquire().await?).await
+    }
+
+    async fn add_integration(&self, new: &NewIntegration) -> Result<IntegrationId, StoreError> {
+        admin::add_integration(&mut *self.acquire().await?, new).await
+    }
+
+    async fn set_integration(
+        &self,
+        id: &IntegrationId,
+        change: &IntegrationChange,
+    ) -> Result<(), StoreError> {
+        admin::set_integration(&mut *self.acquire().await?, id, change).await
+    }
+
+    async fn remove_integration(&self, id: &IntegrationId) -> Result<u64, StoreError> {
+        admin::remove_integration(&mut *self.acquire().await?, id).await
+    }
+
+    async fn link_devices(
+        &self,
+        integration: &IntegrationId,
+        links: &[DeviceLink],
+    ) -> Result<LinkReceipt, StoreError> {
+        admin::link_devices(&mut *self.acquire().await?, integration, links).await
+    }
+
+    async fn devices(&self, filter: &DeviceFilter) -> Result<Vec<DeviceRow>, StoreError> {
+        read::devices(&mut *self.acquire().await?, filter).await
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,141 @@
+//! What is read: integrations across tenants, an account's devices, an operator's list.
+//!
+//! Without row-level security, the tenant stands in every `WHERE`. A row that cannot be understood is
+//! left out with a warning; it never costs the others.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection, query, query_as};
+
+use super::error::classify;
+use super::time::from_text;
+use crate::device::{DeviceId, IntegrationId, LinkedDevice, TenantId};
+use crate::integration::IntegrationRow;
+use crate::store::{DeviceFilter, DeviceRow, StoreError};
+
+pub(super) async fn integrations(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<IntegrationRow>, StoreError> {
+    let rows = query(
+        "SELECT CAST(id AS TEXT) AS id, tenant_id, carrier_name, display_name, \
+                coalesce(enabled, 0) <> 0 AS enabled, \
+                coalesce(sync_enabled, 0) <> 0 AS sync_enabled, \
+                coalesce(sync_interval_minutes, 60) AS sync_interval_minutes, \
+                api_key, api_secret, api_base_url, account_id, config, \
+                last_sync_at, last_success_at, \
+                coalesce(last_sync_status, 'never') AS last_sync_status, last_sync_error \
+         FROM carrier_integrations ORDER BY CAST(id AS TEXT)",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(|e| classify(&e))?;
+    Ok(rows.iter().filter_map(integration).collect())
+}
+
+fn integration(row: &SqliteRow) -> Option<IntegrationRow> {
+    match try_integration(row) {
+        Ok(integration) => Some(integration),
+        Err(error) => {
+            let id: Option<String> = row.try_get("id").ok();
+            tracing::warn!(integration.id = id, error, "integration row left out: unreadable");
+            None
+        }
+    }
+}
+
+fn try_integration(row: &SqliteRow) -> Result<IntegrationRow, Box<dyn std::error::Error>> {
+    let config: Option<&str> = row.try_get("config")?;
+    Ok(IntegrationRow {
+        id: IntegrationId::parse(row.try_get("id")?)?,
+        tenant_id: TenantId::parse(row.try_get("tenant_id")?)?,
+        carrier_name: row.try_get::<Option<_>, _>("carrier_name")?.unwrap_or_default(),
+        display_name: row.try_get("display_name")?,
+        enabled: row.try_get("enabled")?,
+        sync_enabled: row.try_get("sync_enabled")?,
+        sync_interval_minutes: row.try_get("sync_interval_minutes")?,
+        api_key: row.try_get::<Option<String>, _>("api_key")?.map(Into::into),
+        api_secret: row.try_get::<Option<String>, _>("api_secret")?.map(Into::into),
+        api_base_url: row.try_get("api_base_url")?,
+        account_id: row.try_get("account_id")?,
+        config: config.map_or(Ok(serde_json::Value::Null), serde_json::from_str)?,
+        last_sync_at: from_text("last_sync_at", row.try_get("last_sync_at")?),
+        last_success_at: from_text("last_success_at", row.try_get("last_success_at")?),
+        last_sync_status: row.try_get("last_sync_status")?,
+        last_sync_error: row.try_get("last_sync_error")?,
+    })
+}
+
+pub(super) async fn linked_devices(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    integration: &IntegrationId,
+) -> Result<Vec<LinkedDevice>, StoreError> {
+    let rows: Vec<(String, String)> = query_as(
+        "SELECT CAST(device_id AS TEXT), CAST(carrier_device_id AS TEXT) FROM device_connections \
+         WHERE tenant_id = ?1 AND carrier_integration_id = ?2 AND carrier_device_id IS NOT NULL \
+         ORDER BY data_used_updated_at NULLS FIRST, device_id",
+    )
+    .bind(tenant.as_str())
+    .bind(integration.as_str())
+    .fetch_all(connection)
+    .await
+    .map_err(|e| classify(&e))?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(device_id, carrier_device_id)| {
+            LinkedDevice::from_columns(tenant, &device_id, carrier_device_id)
+        })
+        .collect())
+}
+
+pub(super) async fn devices(
+    connection: &mut SqliteConnection,
+    filter: &DeviceFilter,
+) -> Result<Vec<DeviceRow>, StoreError> {
+    let after = filter.after.as_ref().map(|(tenant, device)| (tenant.as_str(), device.as_str()));
+    let rows = query(
+        "SELECT tenant_id, device_id, CAST(carrier_integration_id AS TEXT) \
+                    AS carrier_integration_id, carrier_device_id, sim_iccid, \
+                sim_status, network_status, data_used_bytes, \
+                CAST(data_used_mb AS REAL) AS data_used_mb, \
+                data_used_updated_at, billing_cycle_start, billing_cycle_end, billing_cycle_source \
+         FROM device_connections \
+         WHERE (?1 IS NULL OR tenant_id = ?1) AND (?2 IS NULL OR carrier_integration_id = ?2) \
+           AND (?3 IS NULL OR (tenant_id, device_id) > (?3, ?4)) \
+         ORDER BY tenant_id, device_id LIMIT ?5",
+    )
+    .bind(filter.tenant_id.as_ref().map(TenantId::as_str))
+    .bind(filter.integration_id.as_ref().map(IntegrationId::as_str))
+    .bind(after.map(|(tenant, _)| tenant))
+    .bind(after.map(|(_, device)| device))
+    .bind(i64::from(filter.limit))
+    .fetch_all(connection)
+    .await
+    .map_err(|e| classify(&e))?;
+    Ok(rows.iter().filter_map(device).collect())
+}
+
+fn device(row: &SqliteRow) -> Option<DeviceRow> {
+    try_device(row)
+        .inspect_err(|error| tracing::warn!(error, "device row left out: unreadable"))
+        .ok()
+}
+
+fn try_device(row: &SqliteRow) -> Result<DeviceRow, Box<dyn std::error::Error>> {
+    let integration: Option<&str> = row.try_get("carrier_integration_id")?;
+    let time = |column| Ok::<_, sqlx::Error>(from_text(column, row.try_get(column)?));
+    Ok(DeviceRow {
+        tenant_id: TenantId::parse(row.try_get("tenant_id")?)?,
+        device_id: DeviceId::parse(row.try_get("device_id")?)?,
+        carrier_integration_id: integration.map(IntegrationId::parse).transpose()?,
+        carrier_device_id: row.try_get("carrier_device_id")?,
+        sim_iccid: row.try_get("sim_iccid")?,
+        sim_status: row.try_get("sim_status")?,
+        network_status: row.try_get("network_status")?,
+        data_used_bytes: row.try_get("data_used_bytes")?,
+        data_used_mb: row.try_get("data_used_mb")?,
+        data_used_updated_at: time("data_used_updated_at")?,
+        billing_cycle_start: time("billing_cycle_start")?,
+        billing_cycle_end: time("billing_cycle_end")?,
+        billing_cycle_source: row.try_get("billing_cycle_source")?,
+    })
+}

@@ -1,0 +1,167 @@
+//! What the service writes: device rows in bulk, and how a sync ended.
+//!
+//! A batch travels as one JSON text and is unpacked by SQLite: one statement per tenant, one trip to
+//! the connection's thread, and one SQL text whatever the batch's size.
+
+use std::collections::HashMap;
+
+use serde_json::json;
+use sqlx::{Connection, SqliteConnection, query, query_as};
+
+use super::error::{classify, row_fault};
+use super::time::{now, to_text};
+use crate::device::{TenantId, UpdateBatch, WriteReceipt};
+use crate::integration::{Outcome, SyncRecord};
+use crate::store::write_plan::{
+    Bisection, Failure, GONE, LINKED_ELSEWHERE, RowChange, TenantRows, UNLINKED, WritePlan,
+};
+use crate::store::{StoreError, unknown_integration};
+
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    batches: &[UpdateBatch],
+) -> Result<Vec<WriteReceipt>, StoreError> {
+    let plan = WritePlan::of(batches);
+    let mut failures = Vec::with_capacity(plan.tenants.len());
+    // IMMEDIATE takes the write lock at once: a transaction that reads first can be refused it later.
+    let mut transaction =
+        connection.begin_with("BEGIN IMMEDIATE").await.map_err(|e| classify(&e))?;
+    for tenant in &plan.tenants {
+        failures.push(write_tenant(&mut transaction, tenant).await?);
+    }
+    transaction.commit().await.map_err(|e| classify(&e))?;
+    Ok(plan.receipts(&failures))
+}
+
+/// Writes a tenant's rows; a row whose value is refused is left out, found by halving.
+async fn write_tenant(
+    transaction: &mut SqliteConnection,
+    tenant: &TenantRows<'_>,
+) -> Result<Vec<Failure>, StoreError> {
+    let mut failures = Vec::new();
+    let mut bisection = Bisection::over(tenant.rows.len());
+    while let Some(range) = bisection.next() {
+        let rows = &tenant.rows[range.clone()];
+        // A statement that fails undoes itself, so there is no need of a savepoint.
+        match update(transaction, tenant.tenant_id, rows).await {
+            Ok(written) if written == rows.len() as u64 => {}
+            Ok(_) => {
+                let unmatched = unmatched(transaction, tenant.tenant_id, rows).await?;
+                failures.extend(unmatched.into_iter().map(|(i, why)| (range.start + i, why)));
+            }
+            Err(error) => {
+                let reason = row_fault(&error).ok_or_else(|| classify(&error))?;
+                failures.extend(bisection.refused(range).map(|culprit| (culprit, reason)));
+            }
+        }
+    }
+    Ok(failures)
+}
+
+const UPDATE: &str = concat!(
+    "UPDATE device_connections AS d SET \
+        data_used_bytes = COALESCE(u.value ->> 2, d.data_used_bytes), \
+        data_used_mb = COALESCE((u.value ->> 3) / 100.0, d.data_used_mb), \
+        data_used_updated_at = COALESCE(u.value ->> 4, d.data_used_updated_at), \
+        billing_cycle_start = COALESCE(u.value ->> 5, d.billing_cycle_start), \
+        billing_cycle_end = COALESCE(u.value ->> 6, d.billing_cycle_end), \
+        billing_cycle_source = COALESCE(u.value ->> 7, d.billing_cycle_source), \
+        sim_status = COALESCE(u.value ->> 8, d.sim_status), \
+        network_status = COALESCE(u.value ->> 9, d.network_status), \
+        sim_iccid = COALESCE(d.sim_iccid, u.value ->> 10), \
+        updated_at = ",
+    now!(),
+    " FROM json_each(?2) AS u \
+      WHERE d.tenant_id = ?1 AND d.device_id = u.value ->> 0 \
+        AND d.carrier_integration_id = u.value ->> 1"
+);
+
+/// Updates rows and answers how many matched; a row is matched once, devices are unique in a tenant.
+async fn update(
+    transaction: &mut SqliteConnection,
+    tenant: &TenantId,
+    rows: &[RowChange<'_>],
+) -> Result<u64, sqlx::Error> {
+    let rows: Vec<_> = rows.iter().map(as_json).collect();
+    let done = query(UPDATE)
+        .bind(tenant.as_str())
+        .bind(serde_json::Value::Array(rows).to_string())
+        .execute(transaction)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// In the order that [`UPDATE`] counts.
+fn as_json(row: &RowChange<'_>) -> serde_json::Value {
+    json!([
+        row.device_id.as_str(),
+        row.integration_id.as_str(),
+        row.used.map(|(used, _)| used.as_i64()),
+        row.used.map(|(used, _)| used.megabyte_hundredths()),
+        row.used.map(|(_, read_at)| to_text(read_at)),
+        row.cycle.map(|cycle| to_text(cycle.start())),
+        row.cycle.map(|cycle| to_text(cycle.end())),
+        row.cycle.map(|cycle| cycle.source().as_str()),
+        row.sim_status.map(|status| status.as_str()),
+        row.network_status.map(|status| status.as_str()),
+        row.iccid,
+    ])
+}
+
+/// The rows that matched nothing, and why. The transaction holds the write lock, so this is what the
+/// update saw.
+async fn unmatched(
+    transaction: &mut SqliteConnection,
+    tenant: &TenantId,
+    rows: &[RowChange<'_>],
+) -> Result<Vec<Failure>, StoreError> {
+    let devices: Vec<_> = rows.iter().map(|row| row.device_id.as_str()).collect();
+    let links: HashMap<String, Option<String>> = query_as(
+        "SELECT d.device_id, CAST(d.carrier_integration_id AS TEXT) \
+         FROM json_each(?2) AS u CROSS JOIN device_connections AS d \
+         WHERE d.tenant_id = ?1 AND d.device_id = u.value",
+    )
+    .bind(tenant.as_str())
+    .bind(json!(devices).to_string())
+    .fetch_all(transaction)
+    .await
+    .map_err(|e| classify(&e))?
+    .into_iter()
+    .collect();
+    let reason = |row: &RowChange<'_>| match links.get(row.device_id.as_str()) {
+        None => Some(GONE),
+        Some(None) => Some(UNLINKED),
+        Some(Some(id)) if id == row.integration_id.as_str() => None,
+        Some(Some(_)) => Some(LINKED_ELSEWHERE),
+    };
+    let told = rows.iter().enumerate();
+    Ok(told.filter_map(|(i, row)| Some((i, reason(row)?.to_owned()))).collect())
+}
+
+pub(super) async fn record(
+    connection: &mut SqliteConnection,
+    record: &SyncRecord,
+) -> Result<(), StoreError> {
+    let done = query(concat!(
+        "UPDATE carrier_integrations SET \
+            last_sync_at = COALESCE(?3, last_sync_at), \
+            last_success_at = CASE WHEN ?4 THEN COALESCE(?3, last_success_at) \
+                                   ELSE last_success_at END, \
+            last_sync_status = ?5, last_sync_error = ?6, updated_at = ",
+        now!(),
+        " WHERE tenant_id = ?1 AND id = ?2"
+    ))
+    .bind(record.tenant_id.as_str())
+    .bind(record.integration_id.as_str())
+    .bind(record.started_at.map(to_text))
+    .bind(record.outcome == Outcome::Success)
+    .bind(record.outcome.as_str())
+    .bind(&record.error)
+    .execute(connection)
+    .await
+    .map_err(|e| classify(&e))?;
+    match done.rows_affected() {
+        0 => Err(unknown_integration(&record.integration_id)),
+        _ => Ok(()),
+    }
+}
