@@ -33,11 +33,7 @@ pub struct Page<T> {
 
 impl<T> Default for Page<T> {
     fn default() -> Self {
-        Self {
-            records: Vec::new(),
-            unreadable: Vec::new(),
-            unmapped: Vec::new(),
-        }
+        Self { records: Vec::new(), unreadable: Vec::new(), unmapped: Vec::new() }
     }
 }
 
@@ -66,10 +62,7 @@ impl CursorGuard {
     /// A guard for a walk of at most `max_pages` pages.
     #[must_use]
     pub fn new(max_pages: u32) -> Self {
-        Self {
-            seen: HashSet::new(),
-            max_pages,
-        }
+        Self { seen: HashSet::new(), max_pages }
     }
 
     /// Accepts the cursor of the next page.

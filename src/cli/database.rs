@@ -1,6 +1,6 @@
 //! From the configuration to an open store, for every command alike.
 
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
 use super::CliError;
 use crate::{
@@ -29,13 +29,6 @@ pub async fn open(config: &Config) -> Result<Arc<dyn Store>, CliError> {
 
 /// The store without a look at its schema.
 pub(super) fn connect(config: &DatabaseConfig) -> Result<Arc<dyn Store>, CliError> {
-    if let Some(folder) = config.url.own_folder() {
-        fs::create_dir_all(folder).map_err(|error| {
-            CliError::new(format!("cannot create the folder {}", folder.display()))
-                .because(error)
-                .hint("name another place with --database-url sqlite://PATH")
-        })?;
-    }
     let options = StoreOptions {
         url: config.url.secret().clone(),
         max_connections: config.max_connections,

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use secrecy::{ExposeSecret, SecretString};
@@ -26,7 +26,6 @@ pub struct DatabaseUrl {
     secret: SecretString,
     engine: Engine,
     address: String,
-    own_folder: Option<PathBuf>,
 }
 
 impl DatabaseUrl {

@@ -21,10 +21,7 @@ impl Carrier for Hologram {
     }
 
     fn authorize(&self, account: &Account) -> Result<Authorization, BadAccount> {
-        Ok(Authorization::Basic {
-            user: "apikey".to_owned(),
-            password: account.api_key.clone(),
-        })
+        Ok(Authorization::Basic { user: "apikey".to_owned(), password: account.api_key.clone() })
     }
 
     fn probe(&self, _: &Account, _: PageSizes) -> Box<dyn Walk<DeviceRecord>> {
