@@ -3,8 +3,10 @@
 //! Rows are kept as the database has them: an unknown carrier or an impossible interval is a state
 //! to show the operator, so reading must not fail on it. Knows no carrier, no SQL and no HTTP.
 
+use std::hash::BuildHasher;
+
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::device::{IntegrationId, TenantId};
 
@@ -67,6 +69,29 @@ pub struct IntegrationRow {
     pub last_sync_status: String,
     /// Reason of the last outcome, without secrets.
     pub last_sync_error: Option<String>,
+}
+
+impl IntegrationRow {
+    /// Changes when something changes that a running sync must know; not when an outcome is recorded.
+    ///
+    /// A keyed hash, so that it can be kept beside logs without holding a secret.
+    pub fn fingerprint(&self, hasher: &impl BuildHasher) -> u64 {
+        let secret =
+            |text: &Option<SecretString>| text.as_ref().map(|text| text.expose_secret().to_owned());
+        hasher.hash_one((
+            (
+                &self.tenant_id,
+                &self.carrier_name,
+                self.sync_interval_minutes,
+            ),
+            (secret(&self.api_key), secret(&self.api_secret)),
+            (
+                &self.api_base_url,
+                &self.account_id,
+                self.config.to_string(),
+            ),
+        ))
+    }
 }
 
 /// What is stored about a sync once its rows are committed.

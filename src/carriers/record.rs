@@ -4,6 +4,8 @@
 //! have one line per device; an eUICC has several, and the device used what its lines used together.
 //! Joining records into a device's usage is the sync's business (`sync/merge.rs`), not this file's.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 
 use crate::device::{ByteCount, CarrierDeviceId, CycleSource, DeviceInfo};
@@ -15,6 +17,15 @@ pub enum LineId {
     Number(u64),
     /// Carriers that name.
     Text(Box<str>),
+}
+
+impl fmt::Display for LineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
 }
 
 /// Start of a billing cycle and who said so. Ordered so that the greater is the better known.

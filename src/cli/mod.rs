@@ -128,13 +128,15 @@ fn execute(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Migrate(args) => block_on(migrate::migrate(&args, &config))?,
         Command::Integrations(args) => integrations::execute(args, config)?,
         Command::Devices(args) => block_on(devices::execute(args, &config))?,
-        Command::Simulate(args) => return simulate::execute(args),
+        Command::Simulate(args) => {
+            return block_on(async { Ok(simulate::run(args).await) });
+        }
     };
     Ok(exit.into())
 }
 
 /// Runs one administrative command: a handful of queries need no more than this thread.
-fn block_on(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
+fn block_on<T>(command: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

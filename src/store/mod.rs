@@ -5,6 +5,8 @@
 //!
 //! Every statement that touches a tenant's rows runs in a transaction confined to that tenant.
 
+pub mod queue;
+pub mod retry;
 mod connect;
 mod link_rules;
 mod postgres;

@@ -1,11 +1,28 @@
 //! Hologram: the requests of its dialect. See `README.md` beside this file for the API's facts.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `wire.rs` | the JSON as documented and as really sent |
+//! | `normalise.rs` | what its values mean |
+//! | `walks.rs` | paging |
 
+mod normalise;
+mod walks;
+mod wire;
+
+use secrecy::ExposeSecret;
+
+use self::walks::{Billing, Devices, Listing, OneDevice, Reach, Sessions};
 use crate::{
     carriers::{
-        Account, Authorization, BadAccount, Carrier, DeviceRecord, PageSizes, UsagePart, Walk,
+        Account, Authorization, BadAccount, Bulk, Carrier, DeviceRecord, PageSizes, UsagePart,
+        UsageRecord, Walk,
     },
     device::{BillingCycle, CarrierDeviceId},
 };
+
+/// User name of every key: the literal word.
+const USER: &str = "apikey";
 
 /// The dialect.
 #[derive(Debug)]
@@ -21,24 +38,206 @@ impl Carrier for Hologram {
     }
 
     fn authorize(&self, account: &Account) -> Result<Authorization, BadAccount> {
-        Ok(Authorization::Basic { user: "apikey".to_owned(), password: account.api_key.clone() })
+        check_key(account.api_key.expose_secret())?;
+        check_account_id(account)?;
+        Ok(Authorization::Basic {
+            user: USER.to_owned(),
+            password: account.api_key.clone(),
+        })
     }
 
-    fn probe(&self, _: &Account, _: PageSizes) -> Box<dyn Walk<DeviceRecord>> {
-        unimplemented!()
+    fn probe(&self, account: &Account, pages: PageSizes) -> Box<dyn Walk<DeviceRecord>> {
+        let query = query(account, 1, []);
+        Box::new(Listing::<Devices>::new(
+            query,
+            pages.max_pages,
+            Reach::FirstPage,
+        ))
     }
 
-    fn get_device_info(&self, _: &Account, _: &CarrierDeviceId) -> Box<dyn Walk<DeviceRecord>> {
-        unimplemented!()
+    fn get_bulk_device_info(&self, account: &Account, pages: PageSizes) -> Bulk<DeviceRecord> {
+        if orgid(account).is_none() {
+            return Bulk::PerDevice;
+        }
+        let query = query(account, pages.devices, []);
+        Bulk::Listing(Box::new(Listing::<Devices>::new(
+            query,
+            pages.max_pages,
+            Reach::All,
+        )))
+    }
+
+    fn get_bulk_usage(&self, account: &Account, pages: PageSizes) -> Bulk<UsageRecord> {
+        if orgid(account).is_none() {
+            return Bulk::PerDevice;
+        }
+        // The parameter saves rows; nothing relies on it: older periods are passed over.
+        let query = query(account, pages.usage, [("maxperiodsback", "1".to_owned())]);
+        Bulk::Listing(Box::new(Listing::<Billing>::new(
+            query,
+            pages.max_pages,
+            Reach::All,
+        )))
+    }
+
+    fn get_device_info(
+        &self,
+        _: &Account,
+        device: &CarrierDeviceId,
+    ) -> Box<dyn Walk<DeviceRecord>> {
+        Box::new(OneDevice::new(device))
     }
 
     fn get_usage(
         &self,
-        _: &Account,
-        _: &CarrierDeviceId,
-        _: &BillingCycle,
-        _: PageSizes,
+        account: &Account,
+        device: &CarrierDeviceId,
+        cycle: &BillingCycle,
+        pages: PageSizes,
     ) -> Box<dyn Walk<UsagePart>> {
-        unimplemented!()
+        let window = [
+            ("deviceid", device.as_str().to_owned()),
+            ("timestart", cycle.start().timestamp().to_string()),
+            ("timeend", cycle.end().timestamp().to_string()),
+        ];
+        let query = query(account, pages.usage, window);
+        Box::new(Listing::<Sessions>::new(query, pages.max_pages, Reach::All))
+    }
+}
+
+/// `orgid` where there is one, then what the endpoint wants, then the page size: without `limit`
+/// the usage endpoints answer 100 rows and say nothing.
+fn query<const N: usize>(
+    account: &Account,
+    limit: u32,
+    wanted: [(&'static str, String); N],
+) -> Vec<(&'static str, String)> {
+    let orgid = orgid(account).map(|id| ("orgid", id.to_owned()));
+    orgid
+        .into_iter()
+        .chain(wanted)
+        .chain([("limit", limit.to_string())])
+        .collect()
+}
+
+/// The organisation to ask about. A key reaches every organisation of its user, so without this
+/// there is no listing of *the account*.
+fn orgid(account: &Account) -> Option<&str> {
+    account
+        .account_id
+        .as_deref()
+        .map(str::trim)
+        .filter(|id| is_number(id))
+}
+
+fn is_number(text: &str) -> bool {
+    (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The value is not repeated: it might be a key in the wrong column.
+fn check_account_id(account: &Account) -> Result<(), BadAccount> {
+    let is_set = account
+        .account_id
+        .as_deref()
+        .is_some_and(|id| !id.trim().is_empty());
+    if is_set && orgid(account).is_none() {
+        return Err(BadAccount(
+            "account_id is not a number; Hologram wants the organisation id (orgid) in digits, \
+             or none to ask for each device by itself"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
+fn check_key(key: &str) -> Result<(), BadAccount> {
+    let wrong = if key.trim().is_empty() {
+        "is empty"
+    } else if !key.is_ascii() {
+        "holds characters outside ASCII"
+    } else if key.bytes().any(|byte| byte.is_ascii_control()) {
+        "holds a line break or another control character"
+    } else {
+        return Ok(());
+    };
+    Err(BadAccount(format!(
+        "api_key {wrong}; Hologram wants the API key of a dashboard user"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn account(key: &str, account_id: Option<&str>) -> Account {
+        Account {
+            api_key: key.to_owned().into(),
+            api_secret: None,
+            account_id: account_id.map(str::to_owned),
+        }
+    }
+
+    const PAGES: PageSizes = PageSizes {
+        devices: 1000,
+        usage: 5000,
+        max_pages: 10,
+    };
+
+    #[test]
+    fn the_key_travels_as_the_password_of_the_user_apikey() {
+        let Authorization::Basic { user, password } =
+            Hologram.authorize(&account("k-1", Some("42"))).unwrap();
+        assert_eq!((user.as_str(), password.expose_secret()), ("apikey", "k-1"));
+    }
+
+    #[test]
+    fn a_key_that_no_header_can_carry_is_refused_without_repeating_it() {
+        for key in [
+            "",
+            "  ",
+            "secret\n",
+            "sec\r\nret",
+            "sec\u{0}ret",
+            "sécret",
+            "secret\u{7f}",
+        ] {
+            let error = Hologram
+                .authorize(&account(key, None))
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("api_key"), "{error}");
+            assert!(!error.contains("cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_account_id_that_is_no_number_is_refused_without_repeating_it() {
+        let long = "9".repeat(20);
+        for id in ["abc", "12&limit=1", "-1", "1.0", "٤٢", long.as_str()] {
+            let account = account("k", Some(id));
+            let error = Hologram.authorize(&account).unwrap_err().to_string();
+            assert!(error.contains("digits") && !error.contains(id), "{error}");
+            assert!(matches!(
+                Hologram.get_bulk_usage(&account, PAGES),
+                Bulk::PerDevice
+            ));
+        }
+    }
+
+    #[test]
+    fn without_an_account_id_each_device_is_asked_for_by_itself() {
+        for id in [None, Some(""), Some("  ")] {
+            let account = account("k", id);
+            assert!(Hologram.authorize(&account).is_ok());
+            assert!(matches!(
+                Hologram.get_bulk_usage(&account, PAGES),
+                Bulk::PerDevice
+            ));
+            assert!(matches!(
+                Hologram.get_bulk_device_info(&account, PAGES),
+                Bulk::PerDevice
+            ));
+        }
     }
 }

@@ -1,0 +1,131 @@
+//! One attempt to sync one integration: read its devices, sync, record, log. A plain function, apart
+//! from the actor that times it, because `once` makes attempts too.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::writer_handle::WriterHandle;
+use crate::device::LinkedDevice;
+use crate::store::Store;
+use crate::supervision::exit::panic_text;
+use crate::sync::{Halt, Observer, SyncJob, SyncReport, sync};
+
+/// What an attempt works with.
+pub struct Attempt {
+    /// Where the devices are read.
+    pub store: Arc<dyn Store>,
+    /// Where updates and the outcome go.
+    pub writer: WriterHandle,
+    /// What is synced.
+    pub job: Arc<SyncJob>,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+    /// Ends it early.
+    pub stop: CancellationToken,
+}
+
+impl Attempt {
+    /// Makes the attempt. Never fails: whatever happens is in the report, and in the store where it
+    /// can be reached.
+    pub async fn make(self) -> SyncReport {
+        let writer = self.writer.clone();
+        let report = self.sync().await;
+        if let Err(error) = writer.record(report.record()).await {
+            tracing::error!(
+                integration.id = %report.integration_id, %error,
+                "the outcome of a sync could not be recorded"
+            );
+        }
+        log(&report);
+        report
+    }
+
+    async fn sync(self) -> SyncReport {
+        let started = (self.job.client.clock.now(), Instant::now());
+        let job = Arc::clone(&self.job);
+        let failed = |devices, halt| {
+            let names = (
+                job.integration_id.clone(),
+                job.tenant_id.clone(),
+                job.carrier.code().to_owned(),
+            );
+            SyncReport::failed_whole(names, (started.0, started.1.elapsed()), devices, halt)
+        };
+        let devices = self
+            .store
+            .linked_devices(&job.tenant_id, &job.integration_id);
+        let devices = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return failed(0, Halt::Stopped),
+            devices = devices => devices,
+        };
+        match devices {
+            Ok(devices) => {
+                let count = devices.len();
+                self.contained(devices)
+                    .await
+                    .unwrap_or_else(|halt| failed(count, halt))
+            }
+            Err(error) => failed(
+                0,
+                Halt::Store {
+                    reason: error.to_string(),
+                },
+            ),
+        }
+    }
+
+    /// Runs the sync in a task of its own: a panic in it is a failed sync and nothing more.
+    async fn contained(self, devices: Vec<LinkedDevice>) -> Result<SyncReport, Halt> {
+        let task = tokio::spawn(async move {
+            sync(
+                &self.job,
+                devices,
+                &self.writer,
+                &*self.observer,
+                &self.stop,
+            )
+            .await
+        });
+        AbortOnDropHandle::new(task)
+            .await
+            .map_err(|error| match error.try_into_panic() {
+                Ok(payload) => Halt::Outage {
+                    reason: format!("the sync panicked: {}", panic_text(&*payload)),
+                },
+                Err(_) => Halt::Stopped,
+            })
+    }
+}
+
+/// The one summary line of a sync.
+fn log(report: &SyncReport) {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(
+        target: "sync",
+        carrier = report.carrier,
+        integration.id = %report.integration_id,
+        tenant.id = %report.tenant_id,
+        outcome = report.outcome.as_str(),
+        devices = report.devices,
+        synced = report.synced,
+        failed = report.failed(),
+        calls = report.api_calls,
+        permits_waited_ms = milliseconds(report.permits_waited),
+        elapsed_ms = milliseconds(report.elapsed),
+        error = report.error.as_deref(),
+        "sync ended"
+    );
+    for failure in &report.failures {
+        tracing::warn!(
+            target: "sync",
+            reason = failure.reason,
+            integration.id = %report.integration_id,
+            device.id = %failure.device_id,
+            "device not synced"
+        );
+    }
+}

@@ -1,0 +1,236 @@
+//! The one actor that writes: batches in, transactions out, replies after the commit.
+//!
+//! What goes into which transaction is `store/queue.rs`'s decision; each flush runs in a task of its
+//! own, so a panic in it fails its batches and nothing else.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::ActorContext;
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, SpawnHandle, WrapFuture,
+};
+use tokio::sync::oneshot;
+
+use super::messages::{Drain, RecordOutcome, WriteBatch};
+use crate::clock::Clock;
+use crate::device::{UpdateBatch, WriteReceipt};
+use crate::status::{ActorName, ActorState, Board};
+use crate::store::Store;
+use crate::store::queue::{BatchPolicy, Due, WriteQueue};
+use crate::store::retry::{RetryPolicy, record_patiently, write_patiently};
+use crate::supervision::exit::panic_text;
+use crate::sync::SinkError;
+
+type Reply = oneshot::Sender<Result<WriteReceipt, SinkError>>;
+
+/// Bounds of the writer.
+#[derive(Debug, Clone, Copy)]
+pub struct WriterPolicy {
+    /// What goes into a transaction.
+    pub batch: BatchPolicy,
+    /// How long a transaction is tried again while the database is away.
+    pub retry: RetryPolicy,
+}
+
+/// Writes for everyone.
+#[derive(Debug)]
+pub struct DbWriterActor {
+    store: Arc<dyn Store>,
+    policy: WriterPolicy,
+    board: Arc<Board>,
+    clock: Arc<dyn Clock>,
+    queue: WriteQueue<Reply>,
+    /// Transactions under way, records of outcomes included.
+    in_flight: usize,
+    /// Fires when the oldest waiting batch has waited long enough.
+    timer: Option<SpawnHandle>,
+    /// Told when the queue is empty and nothing is under way.
+    drained: Option<oneshot::Sender<()>>,
+}
+
+impl DbWriterActor {
+    /// A writer to `store`.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        policy: WriterPolicy,
+        board: Arc<Board>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            store,
+            policy,
+            board,
+            clock,
+            queue: WriteQueue::default(),
+            in_flight: 0,
+            timer: None,
+            drained: None,
+        }
+    }
+
+    /// Begins every transaction that is due, and sees to it that the rest is looked at in time.
+    fn pump(&mut self, ctx: &mut Context<Self>) {
+        loop {
+            match self
+                .queue
+                .take_due(&self.policy.batch, self.in_flight, Instant::now())
+            {
+                Due::Now(batches) => self.flush(batches, ctx),
+                Due::After(wait) => {
+                    self.look_again(wait, ctx);
+                    break;
+                }
+                Due::Nothing => break,
+            }
+        }
+        self.post();
+        self.end_if_drained(ctx);
+    }
+
+    fn look_again(&mut self, wait: Duration, ctx: &mut Context<Self>) {
+        if self.timer.is_none() {
+            self.timer = Some(ctx.run_later(wait, |writer, ctx| {
+                writer.timer = None;
+                writer.pump(ctx);
+            }));
+        }
+    }
+
+    fn flush(&mut self, taken: Vec<(UpdateBatch, Reply)>, ctx: &mut Context<Self>) {
+        let (batches, replies): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
+        let (store, retry) = (Arc::clone(&self.store), self.policy.retry);
+        let task = tokio::spawn(async move { write_patiently(&*store, &batches, retry).await });
+        self.in_flight += 1;
+        ctx.spawn(task.into_actor(self).map(move |joined, writer, ctx| {
+            let results = joined.unwrap_or_else(|panic| {
+                let reason = format!("the flush panicked: {}", join_text(panic));
+                replies.iter().map(|_| Err(reason.clone())).collect()
+            });
+            writer.committed(&results);
+            for (reply, result) in replies.into_iter().zip(results) {
+                // A sync that has been abandoned no longer listens; its rows are written all the same.
+                let _ = reply.send(result.map_err(SinkError));
+            }
+            writer.pump(ctx);
+        }));
+    }
+
+    fn committed(&mut self, results: &[Result<WriteReceipt, String>]) {
+        self.in_flight -= 1;
+        let rows: usize = results
+            .iter()
+            .flatten()
+            .map(|receipt| receipt.written)
+            .sum();
+        let failure = results.iter().find_map(|result| result.as_ref().err());
+        self.board
+            .update(&ActorName::Writer, self.clock.now(), |status| {
+                status.runs += 1;
+                status.synced += rows;
+                status.reason = failure.cloned();
+                status.state = if failure.is_some() {
+                    ActorState::BackingOff
+                } else {
+                    ActorState::Syncing
+                };
+                if failure.is_none() {
+                    status.last_success_at = Some(self.clock.now());
+                }
+            });
+    }
+
+    fn post(&self) {
+        let draining = self.drained.is_some();
+        self.board
+            .update(&ActorName::Writer, self.clock.now(), |status| {
+                status.in_flight = self.in_flight;
+                status.queue_depth = self.queue.rows();
+                status.state = match status.state {
+                    _ if draining => ActorState::Draining,
+                    ActorState::BackingOff => ActorState::BackingOff,
+                    // A flush every few milliseconds is no change of state worth an event each.
+                    _ => ActorState::Idle,
+                };
+            });
+    }
+
+    fn end_if_drained(&mut self, ctx: &mut Context<Self>) {
+        if self.in_flight == 0
+            && self.queue.rows() == 0
+            && let Some(drained) = self.drained.take()
+        {
+            let _ = drained.send(());
+            ctx.stop();
+        }
+    }
+}
+
+fn join_text(error: tokio::task::JoinError) -> String {
+    error
+        .try_into_panic()
+        .map_or_else(|e| e.to_string(), |payload| panic_text(payload.as_ref()))
+}
+
+impl Actor for DbWriterActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        self.post();
+    }
+}
+
+impl Handler<WriteBatch> for DbWriterActor {
+    type Result = ResponseFuture<Result<WriteReceipt, SinkError>>;
+
+    fn handle(&mut self, WriteBatch(batch): WriteBatch, ctx: &mut Self::Context) -> Self::Result {
+        let (reply, answer) = oneshot::channel();
+        self.queue.push(batch, reply, Instant::now());
+        self.pump(ctx);
+        Box::pin(async move {
+            answer
+                .await
+                .unwrap_or_else(|_| Err(SinkError("the writer ended".to_owned())))
+        })
+    }
+}
+
+impl Handler<RecordOutcome> for DbWriterActor {
+    type Result = ResponseFuture<Result<(), SinkError>>;
+
+    fn handle(
+        &mut self,
+        RecordOutcome(record): RecordOutcome,
+        ctx: &mut Self::Context,
+    ) -> Self::Result {
+        let (reply, answer) = oneshot::channel();
+        let (store, retry) = (Arc::clone(&self.store), self.policy.retry);
+        let task = tokio::spawn(async move { record_patiently(&*store, &record, retry).await });
+        self.in_flight += 1;
+        ctx.spawn(task.into_actor(self).map(move |joined, writer, ctx| {
+            let result = joined.unwrap_or_else(|panic| Err(join_text(panic)));
+            writer.in_flight -= 1;
+            let _ = reply.send(result.map_err(SinkError));
+            writer.pump(ctx);
+        }));
+        Box::pin(async move {
+            answer
+                .await
+                .unwrap_or_else(|_| Err(SinkError("the writer ended".to_owned())))
+        })
+    }
+}
+
+impl Handler<Drain> for DbWriterActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Drain, ctx: &mut Self::Context) -> Self::Result {
+        let (drained, done) = oneshot::channel();
+        self.drained = Some(drained);
+        self.pump(ctx);
+        Box::pin(async move {
+            let _ = done.await;
+        })
+    }
+}

@@ -1,0 +1,229 @@
+//! One call: a permit for each attempt, a few attempts, and the page that the answer holds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::error::CallError;
+use super::limits::{AccountLimiter, Paused};
+use super::retry::backoff;
+use super::transport::{Destination, Failure, Transport};
+use crate::carriers::{Page, ReadError, Request, Walk};
+use crate::clock::Clock;
+
+/// A sync waits out a pause up to this long; for a longer one it ends and comes back later.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Counts what one sync spends, and stops it at its budget.
+#[derive(Debug)]
+pub struct CallMeter {
+    budget: u64,
+    calls: AtomicU64,
+    answers: AtomicU64,
+    waited_ms: AtomicU64,
+}
+
+impl CallMeter {
+    /// A meter that allows `budget` attempts.
+    #[must_use]
+    pub fn new(budget: u64) -> Self {
+        Self {
+            budget,
+            calls: AtomicU64::new(0),
+            answers: AtomicU64::new(0),
+            waited_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// Attempts made so far, retries included.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Whether the carrier has answered at all: its address and our credentials work.
+    #[must_use]
+    pub fn answered(&self) -> bool {
+        self.answers.load(Ordering::Relaxed) > 0
+    }
+
+    /// Time spent waiting for permits, of all calls together.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        Duration::from_millis(self.waited_ms.load(Ordering::Relaxed))
+    }
+
+    fn spend(&self) -> Result<(), CallError> {
+        let spent = self
+            .calls
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| {
+                (calls < self.budget).then_some(calls + 1)
+            });
+        spent.map(drop).map_err(|_| CallError::BudgetSpent {
+            budget: self.budget,
+        })
+    }
+
+    fn has_waited(&self, since: Instant) {
+        let waited_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.waited_ms.fetch_add(waited_ms, Ordering::Relaxed);
+    }
+}
+
+/// Calls of one account.
+#[derive(Debug)]
+pub struct CarrierClient {
+    /// Shared by the whole process.
+    pub transport: Transport,
+    /// Where this account's calls go.
+    pub destination: Destination,
+    /// Shared by every integration of the account.
+    pub limiter: Arc<AccountLimiter>,
+    /// Attempts per call; at least 1.
+    pub max_attempts: u32,
+    /// For `Retry-After` dates and for saying until when.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl CarrierClient {
+    /// The next page of `walk`; `None` once it has ended.
+    ///
+    /// An unusable answer is asked for again like a broken connection: a cut or foreign body is
+    /// mostly a proxy's, and a walk does not move on an answer it cannot read.
+    ///
+    /// # Errors
+    /// [`CallError`], after at most `max_attempts` attempts, each with a permit of its own.
+    pub async fn next_page<T>(
+        &self,
+        walk: &mut (dyn Walk<T> + '_),
+        meter: &CallMeter,
+    ) -> Result<Option<Page<T>>, CallError> {
+        let Some(request) = walk.request() else {
+            return Ok(None);
+        };
+        let mut attempt = 1;
+        loop {
+            let setback = match self.attempt(&request, walk, meter).await? {
+                Ok(page) => return Ok(Some(page)),
+                Err(setback) => setback,
+            };
+            tracing::debug!(
+                endpoint = request.endpoint, attempt, error = %setback.error, "call failed"
+            );
+            if attempt >= self.max_attempts || !setback.worth_retrying {
+                return Err(setback.error);
+            }
+            tokio::time::sleep(backoff(attempt, rand::random())).await;
+            attempt += 1;
+        }
+    }
+
+    async fn attempt<T>(
+        &self,
+        request: &Request,
+        walk: &mut (dyn Walk<T> + '_),
+        meter: &CallMeter,
+    ) -> Result<Result<Page<T>, Setback>, CallError> {
+        let waiting_since = Instant::now();
+        let permit = self.limiter.acquire(PATIENCE).await;
+        meter.has_waited(waiting_since);
+        let permit = permit.map_err(|paused| self.throttled_for(paused))?;
+        meter.spend()?;
+        let sent = permit.sent;
+        let answer = self
+            .transport
+            .send(&self.destination, request, self.clock.now())
+            .await;
+        drop(permit);
+        Ok(match answer {
+            Ok(body) => {
+                meter.answers.fetch_add(1, Ordering::Relaxed);
+                self.read(walk, &body, sent)
+            }
+            Err(failure) => Err(self.setback(failure, sent)),
+        })
+    }
+
+    fn read<T>(
+        &self,
+        walk: &mut (dyn Walk<T> + '_),
+        body: &[u8],
+        sent: Instant,
+    ) -> Result<Page<T>, Setback> {
+        let scrub = |text: String| self.destination.scrubber.scrub(&text);
+        let error = match walk.read(body) {
+            Ok(page) => {
+                self.limiter.answered();
+                return Ok(page);
+            }
+            Err(ReadError::Throttled(_)) => {
+                return Err(self.setback(Failure::Throttled { pause: None }, sent));
+            }
+            Err(ReadError::Rejected(text)) => {
+                return Err(Setback::last(CallError::Rejected {
+                    reason: scrub(text),
+                }));
+            }
+            Err(ReadError::Malformed(text)) => CallError::Malformed {
+                reason: scrub(text),
+            },
+        };
+        Err(Setback {
+            error,
+            worth_retrying: true,
+        })
+    }
+
+    /// Judges a failed attempt and, where the carrier asks for it, pauses the whole account.
+    fn setback(&self, failure: Failure, sent: Instant) -> Setback {
+        match failure {
+            Failure::Throttled { pause } => {
+                let pause = pause.unwrap_or(self.transport.config().throttle_pause);
+                self.limiter.throttled(sent, pause);
+                let error = self.throttled_for(Paused { left: pause });
+                Setback {
+                    error,
+                    worth_retrying: true,
+                }
+            }
+            Failure::Transient { reason, pause } => {
+                if let Some(pause) = pause {
+                    self.limiter.throttled(sent, pause);
+                }
+                Setback {
+                    error: CallError::Unavailable { reason },
+                    worth_retrying: true,
+                }
+            }
+            Failure::Down { reason } => Setback::last(CallError::Unavailable { reason }),
+            Failure::Unauthorized { status } => Setback::last(CallError::Unauthorized { status }),
+            Failure::NotFound => Setback::last(CallError::NotFound),
+            Failure::Rejected { reason } => Setback::last(CallError::Rejected { reason }),
+            Failure::TooLarge => Setback::last(CallError::TooLarge {
+                limit_bytes: self.transport.config().max_body_bytes,
+            }),
+            Failure::Forbidden { reason } => Setback::last(CallError::Forbidden { reason }),
+        }
+    }
+
+    fn throttled_for(&self, paused: Paused) -> CallError {
+        CallError::Throttled {
+            until: self.clock.now() + paused.left,
+        }
+    }
+}
+
+/// A failed attempt: what to tell if it was the last, and whether to try again.
+struct Setback {
+    error: CallError,
+    worth_retrying: bool,
+}
+
+impl Setback {
+    fn last(error: CallError) -> Self {
+        Self {
+            error,
+            worth_retrying: false,
+        }
+    }
+}

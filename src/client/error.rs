@@ -1,0 +1,60 @@
+//! Why a call brought no answer, named by what the caller does next. No text holds a credential, a
+//! URL or a query string.
+
+use chrono::{DateTime, Utc};
+
+/// A call that failed, after its retries.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Too fast: the whole account pauses; stop and come back after `until`.
+    #[error("throttled by the carrier until {}", until.format("%H:%M:%S UTC"))]
+    Throttled {
+        /// When the account may call again.
+        until: DateTime<Utc>,
+    },
+    /// The credentials do not open this: stop until a person changes them.
+    #[error("the carrier refuses the credentials (status {status})")]
+    Unauthorized {
+        /// 401 or 403.
+        status: u16,
+    },
+    /// There is no such thing at the carrier.
+    #[error("not found at the carrier")]
+    NotFound,
+    /// The carrier will not answer this request however often it is sent.
+    #[error("rejected by the carrier: {reason}")]
+    Rejected {
+        /// In the carrier's words where it has any.
+        reason: String,
+    },
+    /// No answer, or a failure on the carrier's side: the next sync is the retry.
+    #[error("carrier unavailable: {reason}")]
+    Unavailable {
+        /// What happened.
+        reason: String,
+    },
+    /// An answer that is not what the API documents.
+    #[error("unusable answer: {reason}")]
+    Malformed {
+        /// What is wrong with it; never the body.
+        reason: String,
+    },
+    /// An answer above `http.max_body_bytes`: ask for smaller pages.
+    #[error("answer larger than {limit_bytes} bytes (http.max_body_bytes)")]
+    TooLarge {
+        /// The cap.
+        limit_bytes: usize,
+    },
+    /// The address may not be called (`http.allow_private_hosts`).
+    #[error("{reason}")]
+    Forbidden {
+        /// Which address and why.
+        reason: String,
+    },
+    /// The sync has made all the calls it may (`max_calls_per_sync`).
+    #[error("call budget of {budget} spent (max_calls_per_sync)")]
+    BudgetSpent {
+        /// The budget.
+        budget: u64,
+    },
+}

@@ -1,0 +1,310 @@
+//! Permits: who may call when. An account has a rate, a number of calls at once and perhaps a pause;
+//! all accounts on one host share that host's rate.
+//!
+//! governor keeps the steady rate; ours is the policy around it. Waiters queue first come, first
+//! served. Limiters outlive the actors that use them, so that a restarted integration neither gets a
+//! fresh burst nor forgets a pause.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota};
+use secrecy::ExposeSecret;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::throttle::Throttle;
+use crate::carriers::Account;
+
+/// The published rate is used to this part. Calls leave evenly spaced but arrive with the network's
+/// jitter; at the full rate two could arrive closer together than the carrier allows.
+const USED_PART_OF_RATE: f64 = 0.97;
+
+/// A steady rate with a burst.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateLimit {
+    /// Calls per second in the long run; finite and above zero.
+    pub requests_per_second: f64,
+    /// Calls that may follow each other at once.
+    pub burst: NonZeroU32,
+}
+
+impl RateLimit {
+    fn quota(self) -> Quota {
+        let period = Duration::from_secs_f64(1.0 / (self.requests_per_second * USED_PART_OF_RATE));
+        // `with_period` refuses only a zero period: rates above 10⁹/s are no limit.
+        Quota::with_period(period.max(Duration::from_nanos(1)))
+            .unwrap_or_else(|| Quota::per_second(NonZeroU32::MAX))
+            .allow_burst(self.burst)
+    }
+}
+
+/// A rate whose waiters queue in order.
+#[derive(Debug)]
+struct Rate {
+    governor: DefaultDirectRateLimiter,
+    clock: DefaultClock,
+    /// Held while waiting, so that one waiter at a time watches the governor.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Rate {
+    fn new(limit: RateLimit) -> Self {
+        let clock = DefaultClock::default();
+        let governor = DefaultDirectRateLimiter::direct_with_clock(limit.quota(), clock.clone());
+        Self {
+            governor,
+            clock,
+            turn: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    async fn take(&self, permits: u32) {
+        let _turn = self.turn.lock().await;
+        for _ in 0..permits {
+            while let Err(not_yet) = self.governor.check() {
+                tokio::time::sleep(not_yet.wait_time_from(self.clock.now())).await;
+            }
+        }
+    }
+}
+
+/// Permits of one account, shared by every integration that uses the same key.
+#[derive(Debug)]
+pub struct AccountLimiter {
+    rate: Rate,
+    slots: Semaphore,
+    throttle: Mutex<Throttle>,
+    host: Arc<Rate>,
+}
+
+/// The right to make one call; gives its slot back when dropped.
+#[derive(Debug)]
+pub struct Permit<'a> {
+    _slot: SemaphorePermit<'a>,
+    /// When the call may be taken as sent.
+    pub sent: Instant,
+}
+
+/// The account is paused for longer than the caller would wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paused {
+    /// How long it still is.
+    pub left: Duration,
+}
+
+impl AccountLimiter {
+    fn new(account: RateLimit, max_concurrency: usize, host: Arc<Rate>) -> Self {
+        Self {
+            rate: Rate::new(account),
+            slots: Semaphore::new(max_concurrency),
+            throttle: Mutex::default(),
+            host,
+        }
+    }
+
+    /// Waits for the right to make one call.
+    ///
+    /// # Errors
+    /// [`Paused`] when the account is paused for longer than `patience`.
+    pub async fn acquire(&self, patience: Duration) -> Result<Permit<'_>, Paused> {
+        #[expect(
+            clippy::expect_used,
+            reason = "the semaphore is private and never closed"
+        )]
+        let slot = self.slots.acquire().await.expect("never closed");
+        loop {
+            self.wait_out_pause(patience).await?;
+            let permits = self.throttle().permits_per_call();
+            self.rate.take(permits).await;
+            self.host.take(1).await;
+            // A call of this account may have been throttled while this one waited for its turn.
+            if self.pause_left().is_none() {
+                return Ok(Permit {
+                    _slot: slot,
+                    sent: Instant::now(),
+                });
+            }
+        }
+    }
+
+    async fn wait_out_pause(&self, patience: Duration) -> Result<(), Paused> {
+        while let Some(left) = self.pause_left() {
+            if left > patience {
+                return Err(Paused { left });
+            }
+            tokio::time::sleep(left).await;
+        }
+        Ok(())
+    }
+
+    /// How long the account must still be silent.
+    #[must_use]
+    pub fn pause_left(&self) -> Option<Duration> {
+        self.throttle().pause_left(Instant::now())
+    }
+
+    /// The carrier said "too fast" to a call sent at `sent`: every call of the account waits.
+    pub fn throttled(&self, sent: Instant, pause: Duration) {
+        self.throttle().throttled(sent, Instant::now(), pause);
+    }
+
+    /// The carrier answered: a slowed account grows back.
+    pub fn answered(&self) {
+        self.throttle().answered();
+    }
+
+    fn throttle(&self) -> MutexGuard<'_, Throttle> {
+        // Every transition leaves the state whole, so a panic elsewhere cannot have broken it.
+        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Every limiter of the process, by account and by host.
+#[derive(Debug, Default)]
+pub struct Limits {
+    hasher: RandomState,
+    accounts: Mutex<HashMap<u64, Arc<AccountLimiter>>>,
+    hosts: Mutex<HashMap<String, Arc<Rate>>>,
+}
+
+/// What a carrier allows, as configured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CarrierLimits {
+    /// Rate of one account.
+    pub account: RateLimit,
+    /// Calls of one account at once; at least 1.
+    pub max_concurrency: usize,
+    /// Rate of all accounts on one host together.
+    pub host: RateLimit,
+}
+
+impl Limits {
+    /// The limiter of `account` at `carrier`, reached at `host`.
+    ///
+    /// Keyed by the credentials, which is what carriers count on: two integrations with one key and
+    /// different account ids share a limit.
+    pub fn account(
+        &self,
+        carrier: &str,
+        host: &str,
+        account: &Account,
+        limits: CarrierLimits,
+    ) -> Arc<AccountLimiter> {
+        let key = self.key(carrier, host, account);
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.retain(|_, known| Arc::strong_count(known) > 1 || known.pause_left().is_some());
+        let new = || {
+            let host = self.host(host, limits.host);
+            Arc::new(AccountLimiter::new(
+                limits.account,
+                limits.max_concurrency,
+                host,
+            ))
+        };
+        Arc::clone(accounts.entry(key).or_insert_with(new))
+    }
+
+    fn host(&self, host: &str, limit: RateLimit) -> Arc<Rate> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(
+            hosts
+                .entry(host.to_owned())
+                .or_insert_with(|| Arc::new(Rate::new(limit))),
+        )
+    }
+
+    /// A keyed hash stands for the credentials, so that the map holds no secret.
+    fn key(&self, carrier: &str, host: &str, account: &Account) -> u64 {
+        let secret = account.api_secret.as_ref().map(ExposeSecret::expose_secret);
+        self.hasher
+            .hash_one((carrier, host, account.api_key.expose_secret(), secret))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn limits(requests_per_second: f64, burst: u32, max_concurrency: usize) -> CarrierLimits {
+        let burst = NonZeroU32::new(burst).unwrap();
+        let fast = RateLimit {
+            requests_per_second: 1e6,
+            burst: NonZeroU32::MAX,
+        };
+        CarrierLimits {
+            account: RateLimit {
+                requests_per_second,
+                burst,
+            },
+            max_concurrency,
+            host: fast,
+        }
+    }
+
+    fn account(key: &str, org: &str) -> Account {
+        Account {
+            api_key: key.into(),
+            api_secret: None,
+            account_id: Some(org.to_owned()),
+        }
+    }
+
+    #[tokio::test]
+    async fn one_key_is_one_account_whatever_the_integration() {
+        let all = Limits::default();
+        let limiter = |key, org| all.account("c", "h", &account(key, org), limits(1.0, 1, 1));
+        let first = limiter("k1", "1");
+        assert!(Arc::ptr_eq(&first, &limiter("k1", "2")));
+        assert!(!Arc::ptr_eq(&first, &limiter("k2", "1")));
+    }
+
+    #[tokio::test]
+    async fn a_pause_outlives_the_actor_that_met_it() {
+        let all = Limits::default();
+        let limiter = all.account("c", "h", &account("k", "1"), limits(100.0, 1, 1));
+        limiter.throttled(Instant::now(), Duration::from_secs(600));
+        drop(limiter);
+        let again = all.account("c", "h", &account("k", "1"), limits(100.0, 1, 1));
+        assert!(again.acquire(PATIENCE).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn no_more_calls_at_once_than_configured() {
+        let all = Limits::default();
+        let limiter = all.account("c", "h", &account("k", "1"), limits(1e6, 100, 2));
+        let (first, _second) = (
+            limiter.acquire(PATIENCE).await.unwrap(),
+            limiter.acquire(PATIENCE).await.unwrap(),
+        );
+        let mut third = Box::pin(limiter.acquire(PATIENCE));
+        assert!(futures_util::poll!(&mut third).is_pending());
+        drop(first);
+        assert!(third.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn accounts_on_one_host_share_its_rate() {
+        let all = Limits::default();
+        let mut shared = limits(1e6, 100, 100);
+        shared.host = RateLimit {
+            requests_per_second: 0.001,
+            burst: NonZeroU32::new(1).unwrap(),
+        };
+        let one = all.account("c", "h", &account("k1", "1"), shared);
+        let two = all.account("c", "h", &account("k2", "2"), shared);
+        assert!(one.acquire(PATIENCE).await.is_ok());
+        let mut other = Box::pin(two.acquire(PATIENCE));
+        assert!(
+            futures_util::poll!(&mut other).is_pending(),
+            "the host's burst is used up"
+        );
+    }
+}

@@ -1,0 +1,39 @@
+//! The one HTTP client: every call to every carrier goes through here.
+//!
+//! It adds what the carriers' dialects leave out: the base address and the credentials, a deadline, a
+//! cap on the answer, permits, retries, and the egress guard. It knows no device and no database, and
+//! what a body means is the [`Walk`]'s business.
+//!
+//! ```text
+//!  Request ─► permit ─────────────► send ─► status, body cap ─► Walk::read ─► Page
+//!             pause · pace · rate    │            │                  │
+//!             account, then host     └── retry ◄──┴─ CallError ◄─────┘
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | `call.rs` | one call: permit, attempts, page |
+//! | `transport.rs` | one attempt: request out, status and capped body in |
+//! | `error.rs` | [`CallError`], named by what the caller does next |
+//! | `limits.rs` | permits: rate, concurrency and pause of an account, rate of a host |
+//! | `throttle.rs` | pure: what a 429 does to an account's pace |
+//! | `retry.rs` | pure: `Retry-After`, backoff |
+//! | `egress.rs` | which addresses may be called at all |
+//! | `scrub.rs` | carriers' texts without secrets |
+
+pub mod call;
+pub mod egress;
+pub mod error;
+pub mod limits;
+pub mod retry;
+pub mod scrub;
+pub mod throttle;
+pub mod transport;
+
+pub use call::{CallMeter, CarrierClient};
+pub use error::CallError;
+pub use limits::{AccountLimiter, Limits, RateLimit};
+pub use transport::{Transport, TransportConfig};
+
+#[allow(unused_imports, reason = "named in the documentation above")]
+use crate::carriers::Walk;

@@ -1,0 +1,101 @@
+//! Carriers' texts made fit to show: short, on one line, and without our secrets, which a carrier
+//! may echo in an error body.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::carriers::Account;
+
+/// Longest text of a carrier's that is passed on, in characters.
+const LONGEST_TEXT_CHARS: usize = 200;
+/// Bodies above this are not searched for a message.
+const LARGEST_ERROR_BODY_BYTES: usize = 64 * 1024;
+
+/// Removes an account's secrets from texts.
+#[derive(Debug, Clone)]
+pub struct Scrubber {
+    secrets: Vec<SecretString>,
+}
+
+impl Scrubber {
+    /// A scrubber for everything secret in `account`.
+    #[must_use]
+    pub fn new(account: &Account) -> Self {
+        let secrets = std::iter::once(&account.api_key).chain(account.api_secret.as_ref());
+        Self {
+            secrets: secrets
+                .filter(|s| !s.expose_secret().is_empty())
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// `text` cut, on one line, each secret replaced by `[secret]`.
+    ///
+    /// Secrets go first: a cut could leave half a key that no longer matches.
+    #[must_use]
+    pub fn scrub(&self, text: &str) -> String {
+        let mut clean = text.to_owned();
+        for secret in &self.secrets {
+            clean = clean.replace(secret.expose_secret(), "[secret]");
+        }
+        let line = clean.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let mut short: String = line.clone().take(LONGEST_TEXT_CHARS).collect();
+        if line.count() > LONGEST_TEXT_CHARS {
+            short.push('…');
+        }
+        short
+    }
+
+    /// The carrier's own words in an error body, where it has any: `error` or `message` of an object.
+    #[must_use]
+    pub fn error_text(&self, body: &[u8]) -> Option<String> {
+        if body.len() > LARGEST_ERROR_BODY_BYTES {
+            return None;
+        }
+        let object: serde_json::Value = serde_json::from_slice(body).ok()?;
+        let text = ["error", "message"]
+            .iter()
+            .find_map(|key| object.get(key)?.as_str())?;
+        Some(self.scrub(text)).filter(|text| !text.trim().is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scrubber() -> Scrubber {
+        Scrubber::new(&Account {
+            api_key: "s3cr3t-key".into(),
+            api_secret: Some("".into()),
+            account_id: None,
+        })
+    }
+
+    #[test]
+    fn a_key_that_the_carrier_echoes_is_removed() {
+        let body = br#"{"success":false,"error":"key s3cr3t-key is not valid"}"#;
+        assert_eq!(
+            scrubber().error_text(body).unwrap(),
+            "key [secret] is not valid"
+        );
+    }
+
+    #[test]
+    fn a_key_at_the_cut_is_removed_whole() {
+        let text = format!("{}s3cr3t-key", "x".repeat(LONGEST_TEXT_CHARS - 4));
+        assert!(!scrubber().scrub(&text).contains("s3cr"));
+    }
+
+    #[test]
+    fn a_text_cannot_forge_log_lines() {
+        assert_eq!(scrubber().scrub("a\r\nERROR b"), "a  ERROR b");
+    }
+
+    #[test]
+    fn bodies_without_words_have_no_text() {
+        for body in [&b"<html>"[..], b"", b"{\"error\":7}", b"{\"error\":\" \"}"] {
+            assert_eq!(scrubber().error_text(body), None);
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! One attempt of one call: the request goes out, status and capped body come in. No permits, no
+//! retries, and no idea what a body means.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{ACCEPT, HeaderValue, RETRY_AFTER};
+use reqwest::{Response, StatusCode, redirect};
+use secrecy::ExposeSecret;
+use url::Url;
+
+use super::egress::{EgressRefused, GuardedResolver};
+use super::retry::retry_after;
+use super::scrub::Scrubber;
+use crate::carriers::{Authorization, Request};
+
+/// Redirects that are followed within one host.
+const MAX_REDIRECTS: usize = 5;
+/// What we call ourselves.
+const USER_AGENT: &str = concat!("carrier-sync/", env!("CARGO_PKG_VERSION"));
+
+/// Settings of all calls.
+#[derive(Debug, Clone, Copy)]
+pub struct TransportConfig {
+    /// For DNS, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// Largest answer, after decompression.
+    pub max_body_bytes: usize,
+    /// Whether http and private addresses may be called.
+    pub allow_private_hosts: bool,
+    /// Pause after a "too fast" that names no time.
+    pub throttle_pause: Duration,
+    /// A longer `Retry-After` is cut to this.
+    pub max_retry_after: Duration,
+}
+
+/// Why one attempt brought no body. Named by what the call does next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Pause the account, then try again.
+    Throttled {
+        /// For how long; `None`: the carrier named no time.
+        pause: Option<Duration>,
+    },
+    /// Try again, after the pause where the carrier named one.
+    Transient {
+        /// What happened.
+        reason: String,
+        /// From `Retry-After` of a 503.
+        pause: Option<Duration>,
+    },
+    /// The carrier failed in a way that trying again at once does not mend.
+    Down {
+        /// What happened.
+        reason: String,
+    },
+    /// 401 or 403.
+    Unauthorized {
+        /// Which.
+        status: u16,
+    },
+    /// 404 or 410.
+    NotFound,
+    /// Any other no.
+    Rejected {
+        /// In the carrier's words where it has any.
+        reason: String,
+    },
+    /// The cap was met.
+    TooLarge,
+    /// The egress guard said no.
+    Forbidden {
+        /// Which address and why.
+        reason: String,
+    },
+}
+
+/// The HTTP connection pool of the process.
+#[derive(Debug, Clone)]
+pub struct Transport {
+    http: reqwest::Client,
+    config: TransportConfig,
+}
+
+/// Where one account's requests go and how they prove who they are.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// Base address; paths are appended to it.
+    pub base: Url,
+    /// The header to add.
+    pub authorization: Authorization,
+    /// For one attempt, from connecting to the last byte.
+    pub timeout: Duration,
+    /// Cleans what the carrier says.
+    pub scrubber: Scrubber,
+}
+
+impl Transport {
+    /// A pool with these settings.
+    ///
+    /// No system proxy is used: it would resolve names itself, out of the egress guard's sight.
+    ///
+    /// # Errors
+    /// When the TLS backend cannot be set up (no root certificates).
+    pub fn new(config: TransportConfig) -> Result<Self, reqwest::Error> {
+        // The only provider there is; a second call finds it installed, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .connect_timeout(config.connect_timeout)
+            .redirect(same_host_redirects())
+            .dns_resolver(GuardedResolver {
+                allow_private: config.allow_private_hosts,
+            })
+            .no_proxy()
+            .referer(false)
+            .build()?;
+        Ok(Self { http, config })
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &TransportConfig {
+        &self.config
+    }
+
+    /// Sends one request and reads its answer.
+    ///
+    /// # Errors
+    /// [`Failure`]; no text in it holds a URL or a credential.
+    pub async fn send(
+        &self,
+        to: &Destination,
+        request: &Request,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<u8>, Failure> {
+        let builder = self
+            .http
+            .get(address(&to.base, request))
+            .timeout(to.timeout)
+            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        let Authorization::Basic { user, password } = &to.authorization;
+        let builder = builder.basic_auth(user, Some(password.expose_secret()));
+        let response = builder
+            .send()
+            .await
+            .map_err(|error| self.broken(to, error))?;
+        let status = response.status();
+        let pause = self.pause(&response, now);
+        let body = self.body(to, response).await;
+        if status.is_success() {
+            return body;
+        }
+        // The status has said it all; a refusal whose body is cut or huge is still that refusal.
+        Err(refusal(status, pause, || {
+            to.scrubber.error_text(&body.unwrap_or_default())
+        }))
+    }
+
+    fn pause(&self, response: &Response, now: DateTime<Utc>) -> Option<Duration> {
+        let header = response.headers().get(RETRY_AFTER)?.to_str().ok();
+        retry_after(header, now, self.config.max_retry_after)
+    }
+
+    /// The body, given up as soon as it passes the cap: its length is the sender's claim.
+    async fn body(&self, to: &Destination, mut response: Response) -> Result<Vec<u8>, Failure> {
+        let cap = self.config.max_body_bytes;
+        let announced = response
+            .content_length()
+            .and_then(|bytes| usize::try_from(bytes).ok());
+        if announced.is_some_and(|bytes| bytes > cap) {
+            return Err(Failure::TooLarge);
+        }
+        let mut body = Vec::with_capacity(announced.unwrap_or(0));
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.broken(to, error))?
+        {
+            if body.len() + chunk.len() > cap {
+                return Err(Failure::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn broken(&self, to: &Destination, error: reqwest::Error) -> Failure {
+        let mut source = error.source();
+        while let Some(cause) = source {
+            if let Some(refused) = cause.downcast_ref::<EgressRefused>() {
+                return Failure::Forbidden {
+                    reason: refused.to_string(),
+                };
+            }
+            source = cause.source();
+        }
+        let reason = if error.is_connect() {
+            format!("cannot connect: {}", root_cause(&error))
+        } else if error.is_timeout() {
+            format!(
+                "no complete answer within {}",
+                humantime::format_duration(to.timeout)
+            )
+        } else {
+            format!("the connection broke: {}", root_cause(&error))
+        };
+        Failure::Transient {
+            reason: to.scrubber.scrub(&reason),
+            pause: None,
+        }
+    }
+}
+
+/// The innermost cause: reqwest's own texts carry the URL.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    if cause.is::<reqwest::Error>() {
+        "unknown cause".to_owned()
+    } else {
+        cause.to_string()
+    }
+}
+
+/// One `match` on the status: what the caller does next.
+fn refusal(
+    status: StatusCode,
+    pause: Option<Duration>,
+    words: impl FnOnce() -> Option<String>,
+) -> Failure {
+    let code = status.as_u16();
+    match code {
+        429 => Failure::Throttled { pause },
+        401 | 403 => Failure::Unauthorized { status: code },
+        404 | 410 => Failure::NotFound,
+        408 | 502 | 503 | 504 => Failure::Transient {
+            reason: format!("status {code}"),
+            pause,
+        },
+        500..=599 => Failure::Down {
+            reason: format!("status {code}"),
+        },
+        300..=399 => Failure::Rejected {
+            reason: format!("status {code}: a redirect to another host is not followed"),
+        },
+        _ => Failure::Rejected {
+            reason: words().map_or_else(
+                || format!("status {code}"),
+                |words| format!("status {code}: {words}"),
+            ),
+        },
+    }
+}
+
+/// `base` + path segments + query, each percent-encoded.
+fn address(base: &Url, request: &Request) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(&request.path);
+    }
+    if !request.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(&request.query);
+    }
+    url
+}
+
+/// Credentials travel with a redirect, so only the same scheme, host and port may have them.
+fn same_host_redirects() -> redirect::Policy {
+    redirect::Policy::custom(|attempt| {
+        let same = attempt.previous().first().is_some_and(|first| {
+            let origin = |url: &Url| (url.scheme().to_owned(), url.port_or_known_default());
+            origin(first) == origin(attempt.url()) && first.host() == attempt.url().host()
+        });
+        if same && attempt.previous().len() <= MAX_REDIRECTS {
+            attempt.follow()
+        } else {
+            attempt.stop()
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_id_cannot_change_which_resource_is_asked_for() {
+        let base = Url::parse("https://api.example.com/api/1/").unwrap();
+        let request = Request {
+            endpoint: "devices/{id}",
+            path: vec!["devices".to_owned(), "../../a?b=c#d/e".to_owned()],
+            query: vec![("orgid", "7&limit=1".to_owned())],
+        };
+        let url = address(&base, &request);
+        assert_eq!(
+            url.as_str(),
+            "https://api.example.com/api/1/devices/..%2F..%2Fa%3Fb=c%23d%2Fe?orgid=7%26limit%3D1"
+        );
+    }
+
+    #[test]
+    fn a_base_without_a_trailing_slash_keeps_its_path() {
+        let base = Url::parse("https://api.example.com/api/1").unwrap();
+        let request = Request {
+            endpoint: "devices",
+            path: vec!["devices".into()],
+            query: vec![],
+        };
+        assert_eq!(
+            address(&base, &request).as_str(),
+            "https://api.example.com/api/1/devices"
+        );
+    }
+
+    #[test]
+    fn every_status_leads_to_one_decision() {
+        let decide = |code| refusal(StatusCode::from_u16(code).unwrap(), None, || None);
+        assert!(matches!(decide(429), Failure::Throttled { .. }));
+        assert!(matches!(decide(401), Failure::Unauthorized { status: 401 }));
+        assert!(matches!(decide(403), Failure::Unauthorized { status: 403 }));
+        assert!(matches!(decide(404), Failure::NotFound));
+        for code in [408, 502, 503, 504] {
+            assert!(matches!(decide(code), Failure::Transient { .. }), "{code}");
+        }
+        for code in [500, 501, 520, 599] {
+            assert!(matches!(decide(code), Failure::Down { .. }), "{code}");
+        }
+        for code in [302, 400, 405, 422, 418] {
+            assert!(matches!(decide(code), Failure::Rejected { .. }), "{code}");
+        }
+    }
+}

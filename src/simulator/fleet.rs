@@ -1,0 +1,181 @@
+//! The fleet: which accounts there are and how ids map to devices, in both directions, without a table.
+//!
+//! Devices of an account have consecutive ids, the newest the highest. A link's id names its device
+//! and its place on it, so a cursor is found without walking to it.
+
+use std::sync::Arc;
+
+use super::{
+    config::{Billing, SimulatedAccount, SimulatorConfig},
+    device::Device,
+    draw::{Draw, Topic},
+    link::Link,
+    time::UnixSeconds,
+};
+
+/// Most devices of an account: ids of accounts must not meet.
+pub(super) const MAX_DEVICES: u64 = 9_000_000;
+
+/// Most accounts: device ids must stay below [`LINK_BASE`].
+pub(super) const MAX_ACCOUNTS: u64 = 9_000;
+
+const DEVICES_PER_ACCOUNT: u64 = 10_000_000;
+
+/// Every link id lies above it, every device id below: an id mistaken for the other is not found.
+const LINK_BASE: u64 = 100_000_000_000;
+
+/// Ids set aside per device.
+const LINK_SLOTS: u64 = 4;
+
+/// One organisation.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub org_id: u64,
+    pub api_key: String,
+    pub devices: u64,
+    pub billing: Billing,
+    /// Id of the oldest device.
+    first_id: u64,
+}
+
+/// All organisations, at one instant. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Fleet {
+    accounts: Arc<[Account]>,
+    draw: Draw,
+    pub now: UnixSeconds,
+    pub multi_link_percent: f64,
+    pub long_session_list_percent: f64,
+    /// What every `LIVE` link used since the simulator started.
+    pub grown_bytes: u64,
+}
+
+/// Which links a listing speaks of.
+#[derive(Debug)]
+pub(super) enum Scope<'a> {
+    Accounts(Vec<&'a Account>),
+    Links(Vec<Link>),
+}
+
+impl Fleet {
+    pub(super) fn new(config: &SimulatorConfig, now: UnixSeconds) -> Self {
+        let accounts = config.accounts.iter().zip(1..).map(|(account, ordinal)| {
+            let SimulatedAccount {
+                org_id,
+                ref api_key,
+                devices,
+                billing,
+            } = *account;
+            let first_id = ordinal * DEVICES_PER_ACCOUNT + 1;
+            Account {
+                org_id,
+                api_key: api_key.clone(),
+                devices,
+                billing,
+                first_id,
+            }
+        });
+        Self {
+            accounts: accounts.collect(),
+            draw: Draw::seeded(config.seed),
+            now,
+            multi_link_percent: config.multi_link_percent,
+            long_session_list_percent: config.long_session_list_percent,
+            grown_bytes: 0,
+        }
+    }
+
+    /// The same fleet after every `LIVE` link used so much more.
+    pub(super) fn grown_by(&self, bytes: u64) -> Self {
+        Self {
+            grown_bytes: bytes,
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    pub(super) fn account(&self, org_id: u64) -> Option<&Account> {
+        self.accounts
+            .iter()
+            .find(|account| account.org_id == org_id)
+    }
+
+    /// The device of this id, wherever it belongs.
+    pub(super) fn device(&self, id: u64) -> Option<Device> {
+        let account = self.account_of(id)?;
+        Some(self.generate(account, id))
+    }
+
+    /// The link of this id, wherever it belongs.
+    pub(super) fn link(&self, id: u64) -> Option<Link> {
+        let device = self.device(device_of_link(id)?)?;
+        device.links.into_iter().find(|link| link.id == id)
+    }
+
+    fn account_of(&self, device_id: u64) -> Option<&Account> {
+        let ordinal = usize::try_from(device_id / DEVICES_PER_ACCOUNT).ok()?;
+        let account = self.accounts.get(ordinal.checked_sub(1)?)?;
+        let index = device_id.checked_sub(account.first_id)?;
+        (index < account.devices).then_some(account)
+    }
+
+    fn generate(&self, account: &Account, id: u64) -> Device {
+        let draw = self.draw.of(Topic::Device, id);
+        Device::generate(self, account, id, id - account.first_id, draw)
+    }
+
+    /// Devices of these accounts, newest first, those with an id below `before`.
+    pub(super) fn devices_below<'a>(
+        &'a self,
+        accounts: &'a [&'a Account],
+        before: Option<u64>,
+    ) -> impl Iterator<Item = Device> + 'a {
+        let before = before.unwrap_or(u64::MAX);
+        accounts.iter().flat_map(move |account| {
+            let end = before.clamp(account.first_id, account.first_id + account.devices);
+            (account.first_id..end)
+                .rev()
+                .map(move |id| self.generate(account, id))
+        })
+    }
+
+    /// Links of the scope, highest id first, those with an id below `before`.
+    pub(super) fn links_below<'a>(
+        &'a self,
+        scope: &'a Scope<'a>,
+        before: Option<u64>,
+    ) -> Box<dyn Iterator<Item = Link> + 'a> {
+        let below = move |link: &Link| before.is_none_or(|before| link.id < before);
+        match scope {
+            Scope::Links(links) => {
+                Box::new(links.iter().rev().filter(move |link| below(link)).cloned())
+            }
+            Scope::Accounts(accounts) => {
+                let device = before.map(|id| device_of_link(id).map_or(0, |device| device + 1));
+                let devices = self.devices_below(accounts, device);
+                Box::new(
+                    devices
+                        .flat_map(|device| device.links.into_iter().rev())
+                        .filter(below),
+                )
+            }
+        }
+    }
+}
+
+/// Orders accounts as their listings need them: the one with the highest ids first.
+pub(super) fn newest_first(accounts: &mut [&Account]) {
+    accounts.sort_by_key(|account| std::cmp::Reverse(account.first_id));
+}
+
+/// Id of the link in this slot of a device.
+pub(super) fn link_id(device_id: u64, slot: u64) -> u64 {
+    LINK_BASE + device_id * LINK_SLOTS + slot
+}
+
+fn device_of_link(link_id: u64) -> Option<u64> {
+    Some(link_id.checked_sub(LINK_BASE)? / LINK_SLOTS)
+}

@@ -1,0 +1,46 @@
+//! A carrier in a box: a Hologram-shaped API on loopback over a fleet of any size.
+//!
+//! It is the independent witness of demos, tests, benches and chaos runs: it says what is true of
+//! its fleet by the carrier's documentation, not by the code under test. So it imports nothing of
+//! this project, and nothing here may be "shared" with the service for convenience.
+//!
+//! A device is a pure function of seed, account, index and time, so a million cost nothing.
+//!
+//! ```text
+//!  request ─► auth ─► rate limit ─► latency ─► faults ─► answer            (api.rs)
+//!             401       429          sleep      fault.rs    answer.rs ─► pages.rs ─► wire.rs
+//!                                                                           ▲
+//!  /sim/truth, /sim/calls, /sim/faults (admin.rs)                           │
+//!        ▲          ▲                                                       │
+//!        │          └─ call_log.rs                                          │
+//!        └─ truth.rs ◄─── fleet.rs ─► device.rs ─► link.rs ─► period.rs, session.rs
+//!                                                  all drawn from draw.rs
+//! ```
+
+mod admin;
+mod answer;
+mod api;
+mod auth;
+mod call_log;
+mod calls;
+mod config;
+mod device;
+mod draw;
+mod fault;
+mod fleet;
+mod limiter;
+mod link;
+mod pages;
+mod period;
+mod response;
+mod server;
+mod session;
+mod time;
+mod truth;
+mod wire;
+
+pub use calls::{AccountCalls, Arrival, Calls, EndpointCalls};
+pub use config::{Billing, InvalidConfig, Latency, SimulatedAccount, SimulatorConfig};
+pub use fault::{Endpoint, Fault, FaultKind};
+pub use server::Simulator;
+pub use truth::Truth;

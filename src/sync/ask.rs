@@ -1,0 +1,147 @@
+//! Asking for one device: its info, and its usage where the info does not carry it.
+
+use chrono::{DateTime, Utc};
+
+use super::book::UsageBook;
+use super::job::SyncJob;
+use super::merge::{Merged, merge, sum_parts};
+use crate::carriers::DeviceRecord;
+use crate::client::{CallError, CallMeter};
+use crate::device::{BillingCycle, ByteCount, CarrierDeviceId, DeviceInfo, Usage};
+
+/// What is known of one device when all has been asked.
+#[derive(Debug)]
+pub struct Reading {
+    /// Statuses and ICCID.
+    pub info: DeviceInfo,
+    /// Usage, or why it is unknown.
+    pub usage: Result<Usage, String>,
+    /// When the answer was read.
+    pub observed_at: DateTime<Utc>,
+}
+
+/// Something to ask for.
+#[derive(Debug)]
+pub enum Ask {
+    /// Everything: no listing has shown the device.
+    Device(CarrierDeviceId),
+    /// The usage only: a listing has shown the device without it.
+    Usage(CarrierDeviceId, Merged),
+}
+
+impl Ask {
+    /// The device it is about.
+    pub fn device(&self) -> &CarrierDeviceId {
+        match self {
+            Self::Device(device) | Self::Usage(device, _) => device,
+        }
+    }
+
+    /// Asks.
+    ///
+    /// # Errors
+    /// [`CallError`] when nothing new is known of the device.
+    pub async fn answer(self, job: &SyncJob, meter: &CallMeter) -> Result<Reading, CallError> {
+        let (device, merged) = match self {
+            Self::Usage(device, merged) => (device, merged),
+            Self::Device(device) => {
+                let record = device_record(job, meter, &device).await?;
+                (device, merge(record, &UsageBook::default()))
+            }
+        };
+        let usage = match (merged.usage, merged.cycle) {
+            (Ok(usage), _) => Ok(usage),
+            (Err(_), Some(cycle)) => usage_in(job, meter, &device, cycle).await,
+            (Err(gap), None) => Err(gap.to_string()),
+        };
+        Ok(Reading {
+            info: merged.info,
+            usage,
+            observed_at: job.client.clock.now(),
+        })
+    }
+}
+
+async fn device_record(
+    job: &SyncJob,
+    meter: &CallMeter,
+    device: &CarrierDeviceId,
+) -> Result<DeviceRecord, CallError> {
+    let mut walk = job.carrier.get_device_info(&job.account, device);
+    let page = job
+        .client
+        .next_page(&mut *walk, meter)
+        .await?
+        .unwrap_or_default();
+    for text in page.unmapped {
+        job.tell_unmapped(&text);
+    }
+    match page
+        .records
+        .into_iter()
+        .find(|record| record.device == *device)
+    {
+        Some(record) => Ok(record),
+        None => Err(CallError::Malformed {
+            reason: page
+                .unreadable
+                .into_iter()
+                .next()
+                .unwrap_or_else(|| "the answer is about another device".to_owned()),
+        }),
+    }
+}
+
+/// The sum of the device's usage in `cycle`. One unreadable part makes it unknown, not smaller.
+async fn usage_in(
+    job: &SyncJob,
+    meter: &CallMeter,
+    device: &CarrierDeviceId,
+    cycle: BillingCycle,
+) -> Result<Usage, String> {
+    let used = total_in(job, meter, device, &cycle).await?;
+    Ok(Usage {
+        used,
+        limit: None,
+        cycle: Some(cycle),
+    })
+}
+
+async fn total_in(
+    job: &SyncJob,
+    meter: &CallMeter,
+    device: &CarrierDeviceId,
+    cycle: &BillingCycle,
+) -> Result<ByteCount, String> {
+    let unknown = |error: &dyn std::fmt::Display| format!("usage unknown: {error}");
+    let mut walk = job
+        .carrier
+        .get_usage(&job.account, device, cycle, job.pages);
+    let mut parts = Vec::new();
+    while let Some(page) = job
+        .client
+        .next_page(&mut *walk, meter)
+        .await
+        .map_err(|e| unknown(&e))?
+    {
+        if let Some(reason) = page.unreadable.first() {
+            return Err(unknown(reason));
+        }
+        parts.extend(page.records);
+    }
+    sum_parts(parts).map_err(|gap| unknown(&gap))
+}
+
+impl SyncJob {
+    /// Logs a value outside the carrier's vocabulary, once.
+    pub fn tell_unmapped(&self, text: &str) {
+        if self.notices.is_new(text) {
+            tracing::warn!(
+                carrier = self.carrier.code(),
+                integration.id = %self.integration_id,
+                value = text,
+                "the carrier sent a value that is not in its vocabulary; stored as unknown"
+            );
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! From a stored row to something that can be synced, or the reason why it cannot.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::job::{Notices, SyncJob, SyncPolicy};
+use crate::carriers::{Account, Carrier, PageSizes, registry};
+use crate::client::egress::parse_base_url;
+use crate::client::limits::CarrierLimits;
+use crate::client::scrub::Scrubber;
+use crate::client::transport::Destination;
+use crate::client::{CarrierClient, Limits, Transport};
+use crate::clock::Clock;
+use crate::integration::IntegrationRow;
+
+/// An integration that cannot be synced until a person changes its row.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Misconfigured(pub String);
+
+/// What the configuration says about one carrier.
+#[derive(Debug, Clone)]
+pub struct CarrierSettings {
+    /// Rates and concurrency.
+    pub limits: CarrierLimits,
+    /// For one attempt of one call.
+    pub timeout: Duration,
+    /// Attempts per call; at least 1.
+    pub max_attempts: u32,
+    /// Page sizes and cap.
+    pub pages: PageSizes,
+    /// Bounds of a sync.
+    pub policy: SyncPolicy,
+}
+
+/// Builds jobs. Every start of an actor builds a new one: nothing survives from a broken one but the
+/// limits, which must.
+#[derive(Debug)]
+pub struct JobBuilder {
+    /// The process's connections.
+    pub transport: Transport,
+    /// The process's permits.
+    pub limits: Limits,
+    /// Handed to every client.
+    pub clock: Arc<dyn Clock>,
+    /// By carrier code.
+    pub carriers: BTreeMap<String, CarrierSettings>,
+}
+
+impl JobBuilder {
+    /// The job of a row.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] naming the column, what it holds (never a secret) and what is allowed.
+    pub fn build(&self, row: &IntegrationRow) -> Result<SyncJob, Misconfigured> {
+        let carrier =
+            registry::find(&row.carrier_name).map_err(|e| Misconfigured(e.to_string()))?;
+        let settings = self.carriers.get(carrier.code()).ok_or_else(|| {
+            Misconfigured(format!(
+                "the configuration has no section [carriers.{}]",
+                carrier.code()
+            ))
+        })?;
+        let account = account(row)?;
+        Ok(SyncJob {
+            integration_id: row.id.clone(),
+            tenant_id: row.tenant_id.clone(),
+            client: self.client(carrier, settings, &account, row)?,
+            carrier,
+            account,
+            pages: settings.pages,
+            policy: settings.policy,
+            notices: Notices::default(),
+        })
+    }
+
+    fn client(
+        &self,
+        carrier: &'static dyn Carrier,
+        settings: &CarrierSettings,
+        account: &Account,
+        row: &IntegrationRow,
+    ) -> Result<CarrierClient, Misconfigured> {
+        let wrong = |reason: &dyn std::fmt::Display| Misconfigured(reason.to_string());
+        let own = row
+            .api_base_url
+            .as_deref()
+            .filter(|url| !url.trim().is_empty());
+        let allow_private = self.transport.config().allow_private_hosts;
+        let base = parse_base_url(own.unwrap_or(carrier.base_url()), allow_private)
+            .map_err(|e| wrong(&e))?;
+        let authorization = carrier.authorize(account).map_err(|e| wrong(&e))?;
+        let host = base.authority().to_owned();
+        Ok(CarrierClient {
+            limiter: self
+                .limits
+                .account(carrier.code(), &host, account, settings.limits),
+            transport: self.transport.clone(),
+            destination: Destination {
+                base,
+                authorization,
+                timeout: settings.timeout,
+                scrubber: Scrubber::new(account),
+            },
+            max_attempts: settings.max_attempts,
+            clock: Arc::clone(&self.clock),
+        })
+    }
+}
+
+/// The time between syncs of a row.
+///
+/// # Errors
+/// [`Misconfigured`] for zero, a negative number and more than a year.
+pub fn interval(row: &IntegrationRow) -> Result<Duration, Misconfigured> {
+    const MINUTES_PER_YEAR: u64 = 366 * 24 * 60;
+    match u64::try_from(row.sync_interval_minutes) {
+        Ok(minutes @ 1..=MINUTES_PER_YEAR) => Ok(Duration::from_secs(minutes * 60)),
+        _ => Err(Misconfigured(format!(
+            "sync_interval_minutes is {}; allowed is 1 to {MINUTES_PER_YEAR}",
+            row.sync_interval_minutes
+        ))),
+    }
+}
+
+fn account(row: &IntegrationRow) -> Result<Account, Misconfigured> {
+    if !row.config.is_object() && !row.config.is_null() {
+        return Err(Misconfigured("config must be a JSON object".to_owned()));
+    }
+    let api_key = row.api_key.clone().ok_or_else(|| {
+        Misconfigured("api_key is missing; set it with `carrier-sync integrations set`".to_owned())
+    })?;
+    let account_id = row
+        .account_id
+        .as_deref()
+        .map(str::trim)
+        .filter(|id| !id.is_empty());
+    Ok(Account {
+        api_key,
+        api_secret: row.api_secret.clone(),
+        account_id: account_id.map(str::to_owned),
+    })
+}

@@ -1,0 +1,91 @@
+//! What a sync is given: the account, its client, its bounds, and the two ends it talks to.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::carriers::{Account, Carrier, PageSizes};
+use crate::client::CarrierClient;
+use crate::device::{IntegrationId, TenantId, UpdateBatch, WriteReceipt};
+
+/// Distinct unmapped values that are remembered; a carrier that sends more is only repeating noise.
+const MAX_NOTICES: usize = 1_000;
+
+/// Bounds of one sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyncPolicy {
+    /// Calls that one sync may make, retries included.
+    pub max_calls: u64,
+    /// Devices that may be asked for one by one after a bulk listing left them out.
+    pub max_fallback_calls: usize,
+    /// Devices asked for at once.
+    pub max_concurrency: usize,
+    /// Rows per batch handed to the writer.
+    pub max_batch_rows: usize,
+}
+
+/// One integration, ready to be synced again and again.
+#[derive(Debug)]
+pub struct SyncJob {
+    /// The integration.
+    pub integration_id: IntegrationId,
+    /// Its owner.
+    pub tenant_id: TenantId,
+    /// Its dialect.
+    pub carrier: &'static dyn Carrier,
+    /// Its credentials and account.
+    pub account: Account,
+    /// Its way to the carrier.
+    pub client: CarrierClient,
+    /// Its pages.
+    pub pages: PageSizes,
+    /// Its bounds.
+    pub policy: SyncPolicy,
+    /// What has been said about it already.
+    pub notices: Notices,
+}
+
+/// Remembers what was logged, so that a carrier's odd value is told once and not at every sync.
+#[derive(Debug, Default)]
+pub struct Notices(Mutex<HashSet<String>>);
+
+impl Notices {
+    /// Whether `text` is new.
+    pub fn is_new(&self, text: &str) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.len() < MAX_NOTICES && told.insert(text.to_owned())
+    }
+}
+
+/// Why a batch was not written, in words without secrets. Nothing of the batch is in the store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SinkError(pub String);
+
+/// Where updates go: the writer.
+#[async_trait]
+pub trait UpdateSink: Send + Sync {
+    /// Answers after the batch's transaction is committed.
+    ///
+    /// # Errors
+    /// [`SinkError`] when nothing was written; the same batch can be written again.
+    async fn write(&self, batch: UpdateBatch) -> Result<WriteReceipt, SinkError>;
+}
+
+/// How far a sync has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Linked devices.
+    pub devices: usize,
+    /// Devices whose row is committed.
+    pub synced: usize,
+    /// Calls made.
+    pub calls: u64,
+}
+
+/// Who wants to know how far a sync has come. Must not block.
+pub trait Observer: Send + Sync {
+    /// Called whenever rows were committed.
+    fn progress(&self, progress: Progress);
+}

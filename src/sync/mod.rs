@@ -1,0 +1,33 @@
+//! One pass over one integration: fetch, merge, hand to the writer, report.
+//!
+//! Knows devices, carriers' records and the client; no actor, no SQL, no HTTP library. Time comes
+//! from a given clock, updates go to a given sink.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `build.rs` | from a stored row to a job, or why not |
+//! | `job.rs` | what a sync is given: account, bounds, sink, observer |
+//! | `run.rs` | the sync itself, top to bottom |
+//! | `ask.rs` | asking for one device |
+//! | `book.rs` | pure: what usage reports say of each line, joined over pages |
+//! | `merge.rs` | pure: a device's usage, cycle and statuses from listing and book |
+//! | `roster.rs` | pure: the linked devices and what became of each |
+//! | `outbox.rs` | updates on their way to the writer |
+//! | `outcome.rs` | pure: the report |
+//! | `schedule.rs` | pure: when the next sync is |
+
+pub mod ask;
+pub mod book;
+pub mod build;
+pub mod job;
+pub mod merge;
+pub mod outbox;
+pub mod outcome;
+pub mod roster;
+pub mod run;
+pub mod schedule;
+
+pub use build::{CarrierSettings, JobBuilder, Misconfigured};
+pub use job::{Observer, Progress, SinkError, SyncJob, SyncPolicy, UpdateSink};
+pub use outcome::{Halt, SyncReport};
+pub use run::sync;

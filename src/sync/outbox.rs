@@ -1,0 +1,95 @@
+//! Updates on their way to the writer: one batch filling, at most one being written.
+//!
+//! That one outstanding batch is the whole of a sync's back-pressure: when the database is slower
+//! than the carrier, the sync waits here and memory stays flat.
+
+use futures_util::future::BoxFuture;
+
+use super::job::{SinkError, UpdateSink};
+use super::roster::Place;
+use crate::device::{DeviceUpdate, IntegrationId, TenantId, UpdateBatch, WriteReceipt};
+
+/// What became of a batch.
+pub struct Written {
+    /// The devices it was about.
+    pub places: Vec<Place>,
+    /// The writer's answer.
+    pub receipt: Result<WriteReceipt, SinkError>,
+}
+
+/// The batches of one sync.
+pub struct Outbox<'a> {
+    sink: &'a dyn UpdateSink,
+    tenant_id: &'a TenantId,
+    integration_id: &'a IntegrationId,
+    max_rows: usize,
+    updates: Vec<DeviceUpdate>,
+    places: Vec<Place>,
+    in_flight: Option<BoxFuture<'a, Written>>,
+}
+
+impl<'a> Outbox<'a> {
+    /// An empty outbox.
+    pub fn new(
+        sink: &'a dyn UpdateSink,
+        (tenant_id, integration_id): (&'a TenantId, &'a IntegrationId),
+        max_rows: usize,
+    ) -> Self {
+        Self {
+            sink,
+            tenant_id,
+            integration_id,
+            max_rows,
+            updates: Vec::new(),
+            places: Vec::new(),
+            in_flight: None,
+        }
+    }
+
+    /// Adds an update to the batch.
+    pub fn push(&mut self, place: Place, update: DeviceUpdate) {
+        self.updates.push(update);
+        self.places.push(place);
+    }
+
+    /// Whether the batch should be sent before more is added.
+    pub fn is_full(&self) -> bool {
+        self.updates.len() >= self.max_rows
+    }
+
+    /// Hands the batch to the writer. Call only when nothing is in flight.
+    pub fn send(&mut self) {
+        debug_assert!(self.in_flight.is_none(), "one outstanding batch per sync");
+        if self.updates.is_empty() {
+            return;
+        }
+        let batch = UpdateBatch {
+            tenant_id: self.tenant_id.clone(),
+            integration_id: self.integration_id.clone(),
+            updates: std::mem::take(&mut self.updates),
+        };
+        let places = std::mem::take(&mut self.places);
+        let sink = self.sink;
+        self.in_flight = Some(Box::pin(async move {
+            Written {
+                receipt: sink.write(batch).await,
+                places,
+            }
+        }));
+    }
+
+    /// Waits for the batch in flight; `None` when there is none.
+    pub async fn written(&mut self) -> Option<Written> {
+        let written = self.in_flight.as_mut()?.await;
+        self.in_flight = None;
+        Some(written)
+    }
+
+    /// Like [`written`](Self::written), but waits for ever when nothing is in flight: for `select!`.
+    pub async fn next_written(&mut self) -> Written {
+        match self.written().await {
+            Some(written) => written,
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! How a sync ended: the word, the text and what the timer does next. Pure.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::device::{DeviceId, IntegrationId, TenantId};
+use crate::integration::{Outcome, SyncRecord};
+
+/// Failing devices that are named in a report; the rest are counted.
+pub const MAX_NAMED_FAILURES: usize = 20;
+
+/// Why a sync stopped before it had asked for every device, named by what happens next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Halt {
+    /// Wait for a person to change the credentials.
+    #[error("{reason}; set a new key with `carrier-sync integrations set`")]
+    Credentials {
+        /// What the carrier said.
+        reason: String,
+    },
+    /// Wait for a person to change the integration or the configuration.
+    #[error("{reason}")]
+    Misconfigured {
+        /// What is wrong.
+        reason: String,
+    },
+    /// Come back after `until`.
+    #[error("throttled by the carrier until {}", until.format("%H:%M:%S UTC"))]
+    Throttled {
+        /// When the account may call again.
+        until: DateTime<Utc>,
+    },
+    /// Come back after a backoff.
+    #[error("{reason}")]
+    Outage {
+        /// What happened.
+        reason: String,
+    },
+    /// The next sync goes on where this one stopped.
+    #[error("{reason}")]
+    BudgetSpent {
+        /// Which budget.
+        reason: String,
+    },
+    /// The database does not take the rows; come back after a backoff.
+    #[error("{reason}")]
+    Store {
+        /// What happened.
+        reason: String,
+    },
+    /// The service is stopping; the sync is due again at once.
+    #[error("stopped before all devices were read")]
+    Stopped,
+}
+
+/// A device that was not brought up to date, and why.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct DeviceFailure {
+    /// The device.
+    pub device_id: DeviceId,
+    /// In words for an operator; holds no secret.
+    pub reason: String,
+}
+
+/// What a sync tells when its rows are committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncReport {
+    /// Which integration.
+    pub integration_id: IntegrationId,
+    /// Its owner.
+    pub tenant_id: TenantId,
+    /// Its carrier's code, or the stored name where that is unknown.
+    pub carrier: String,
+    /// When it was started.
+    pub started_at: DateTime<Utc>,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Linked devices.
+    pub devices: usize,
+    /// Devices whose row is committed with their usage known.
+    pub synced: usize,
+    /// The first failing devices; [`failed`](Self::failed) counts them all.
+    pub failures: Vec<DeviceFailure>,
+    /// Calls made, retries included.
+    pub api_calls: u64,
+    /// Time spent waiting for permits.
+    pub permits_waited: Duration,
+    /// Why it stopped early, if it did.
+    pub halt: Option<Halt>,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Why it was not a success.
+    pub error: Option<String>,
+}
+
+impl SyncReport {
+    /// A report of a sync that could not begin, or ended in a way it could not tell of itself.
+    #[must_use]
+    pub fn failed_whole(
+        (integration_id, tenant_id, carrier): (IntegrationId, TenantId, String),
+        (started_at, elapsed): (DateTime<Utc>, Duration),
+        devices: usize,
+        halt: Halt,
+    ) -> Self {
+        let error = Some(halt.to_string());
+        Self {
+            integration_id,
+            tenant_id,
+            carrier,
+            started_at,
+            elapsed,
+            devices,
+            synced: 0,
+            failures: Vec::new(),
+            api_calls: 0,
+            permits_waited: Duration::ZERO,
+            halt: Some(halt),
+            outcome: Outcome::Error,
+            error,
+        }
+    }
+
+    /// Devices that were not brought up to date.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.devices - self.synced
+    }
+
+    /// What the store keeps of it. A stopped sync leaves `last_sync_at`, so that it is due again.
+    #[must_use]
+    pub fn record(&self) -> SyncRecord {
+        let stopped = self.halt == Some(Halt::Stopped);
+        SyncRecord {
+            tenant_id: self.tenant_id.clone(),
+            integration_id: self.integration_id.clone(),
+            started_at: (!stopped).then_some(self.started_at),
+            outcome: self.outcome,
+            error: self.error.clone(),
+        }
+    }
+}
+
+/// The word for what happened: all is `success`, nothing is `error`, and only some is `partial`.
+#[must_use]
+pub fn outcome(devices: usize, synced: usize, halt: Option<&Halt>) -> Outcome {
+    match (synced, halt) {
+        (synced, None) if synced == devices => Outcome::Success,
+        (0, _) => Outcome::Error,
+        _ => Outcome::Partial,
+    }
+}
+
+/// One line that says why a sync was not a success; `None` when it was.
+#[must_use]
+pub fn error_text(
+    devices: usize,
+    synced: usize,
+    halt: Option<&Halt>,
+    failures: &[DeviceFailure],
+) -> Option<String> {
+    let failed = devices - synced;
+    let counted = match failures.first() {
+        Some(first) if failed > 0 => Some(format!(
+            "{failed} of {devices} devices not synced, first {}: {}",
+            first.device_id, first.reason
+        )),
+        _ => None,
+    };
+    match (halt, counted) {
+        (Some(halt), Some(_)) => Some(format!("{halt} ({failed} of {devices} devices not synced)")),
+        (Some(halt), None) => Some(halt.to_string()),
+        (None, counted) => counted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_outcome_says_what_happened() {
+        let halt = Halt::Stopped;
+        let table = [
+            ((0, 0, None), Outcome::Success),
+            ((3, 3, None), Outcome::Success),
+            ((3, 2, None), Outcome::Partial),
+            ((3, 0, None), Outcome::Error),
+            ((0, 0, Some(&halt)), Outcome::Error),
+            ((3, 0, Some(&halt)), Outcome::Error),
+            ((3, 2, Some(&halt)), Outcome::Partial),
+        ];
+        for ((devices, synced, halt), expected) in table {
+            assert_eq!(
+                outcome(devices, synced, halt),
+                expected,
+                "{devices} {synced} {halt:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn whatever_is_not_a_success_has_a_reason() {
+        let failure = DeviceFailure {
+            device_id: DeviceId::parse("d-1").unwrap(),
+            reason: "gone".into(),
+        };
+        let text = error_text(3, 2, None, std::slice::from_ref(&failure)).unwrap();
+        assert_eq!(text, "1 of 3 devices not synced, first d-1: gone");
+        let text = error_text(3, 2, Some(&Halt::Stopped), &[failure]).unwrap();
+        assert_eq!(
+            text,
+            "stopped before all devices were read (1 of 3 devices not synced)"
+        );
+        assert_eq!(error_text(3, 3, None, &[]), None);
+    }
+}

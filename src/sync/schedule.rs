@@ -1,0 +1,188 @@
+//! When an integration syncs next. Pure: given times and outcomes, never reading a clock.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::outcome::Halt;
+use crate::device::IntegrationId;
+
+/// First wait after a failed sync; each further failure doubles it, up to the interval itself.
+const FIRST_RETRY: Duration = Duration::from_secs(60);
+/// Spread added to a wait that ends at a time other accounts may wait for too, as a part of it.
+const JITTER_PART: f64 = 0.1;
+
+/// What an integration does until its next sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The timer as configured.
+    OnTime(Duration),
+    /// Earlier or later than the timer, because the last sync failed.
+    BackOff(Duration),
+    /// Nothing, until its row changes.
+    AwaitChange,
+}
+
+/// Wait from `now` until the first sync after a start.
+///
+/// An integration that is due already waits for its phase, so that a restart does not call every
+/// carrier at once; one that is not waits for its time.
+#[must_use]
+pub fn first_delay(
+    last_sync_at: Option<DateTime<Utc>>,
+    interval: Duration,
+    now: DateTime<Utc>,
+    phase: Duration,
+) -> Duration {
+    let Some(last) = last_sync_at else {
+        return phase;
+    };
+    let Ok(age) = (now - last).to_std() else {
+        // The last sync lies in the future: a clock has jumped. One interval is the honest guess.
+        return interval;
+    };
+    if age >= interval {
+        phase
+    } else {
+        interval - age
+    }
+}
+
+/// A fixed place in `[0, spread)` for each integration.
+#[must_use]
+pub fn phase(id: &IntegrationId, spread: Duration) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    let place = (hasher.finish() >> 11) as f64 / (1u64 << 53) as f64;
+    spread.mul_f64(place)
+}
+
+/// What follows a sync that was started at `started_at`, after `failures` failed ones in a row (the
+/// last one included). `dice` is uniform in `[0, 1)`.
+#[must_use]
+pub fn next(
+    halt: Option<&Halt>,
+    failures: u32,
+    interval: Duration,
+    (started_at, now): (DateTime<Utc>, DateTime<Utc>),
+    dice: f64,
+) -> Next {
+    let on_time = Next::OnTime(until(started_at, interval, now));
+    match halt {
+        None | Some(Halt::BudgetSpent { .. } | Halt::Stopped) => on_time,
+        Some(Halt::Credentials { .. } | Halt::Misconfigured { .. }) => Next::AwaitChange,
+        Some(Halt::Throttled { until }) => {
+            let pause = (*until - now).to_std().unwrap_or(Duration::ZERO);
+            let retry = retry_delay(failures, interval);
+            Next::BackOff(pause.max(retry).mul_f64(1.0 + JITTER_PART * dice))
+        }
+        Some(Halt::Outage { .. } | Halt::Store { .. }) => {
+            Next::BackOff(retry_delay(failures, interval).mul_f64(1.0 + JITTER_PART * dice))
+        }
+    }
+}
+
+/// The next multiple of the interval's beat: a sync that took longer than its interval is followed
+/// by the next at once, not by a burst of missed ones.
+fn until(started_at: DateTime<Utc>, interval: Duration, now: DateTime<Utc>) -> Duration {
+    let interval_delta = TimeDelta::from_std(interval).unwrap_or(TimeDelta::MAX);
+    let due = started_at
+        .checked_add_signed(interval_delta)
+        .unwrap_or(DateTime::<Utc>::MAX_UTC);
+    // A clock that jumped back must not stretch the wait beyond one interval.
+    (due - now).to_std().unwrap_or(Duration::ZERO).min(interval)
+}
+
+fn retry_delay(failures: u32, interval: Duration) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    (FIRST_RETRY * 2u32.pow(doublings)).min(interval)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use chrono::TimeZone;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn at(minute: u32) -> DateTime<Utc> {
+        Utc.with_ymd_and_hms(2026, 11, 23, 12, minute, 0).unwrap()
+    }
+
+    #[test]
+    fn a_start_syncs_what_is_due_in_its_phase_and_the_rest_on_time() {
+        let phase = 7 * MINUTE / 60;
+        let first = |last, now| first_delay(last, HOUR / 2, now, phase);
+        assert_eq!(first(None, at(0)), phase);
+        assert_eq!(first(Some(at(0)), at(30)), phase, "exactly due");
+        assert_eq!(first(Some(at(0)), at(20)), 10 * MINUTE);
+        assert_eq!(
+            first(Some(at(20)), at(0)),
+            HOUR / 2,
+            "last sync in the future"
+        );
+    }
+
+    #[test]
+    fn phases_are_fixed_and_spread() {
+        let place = |n: u32| phase(&IntegrationId::parse(&n.to_string()).unwrap(), 100 * MINUTE);
+        assert_eq!(place(1), place(1));
+        let early = (0..1000).filter(|n| place(*n) < 50 * MINUTE).count();
+        assert!(
+            (400..600).contains(&early),
+            "{early} of 1000 in the first half"
+        );
+        assert!((0..1000).all(|n| place(n) < 100 * MINUTE));
+        assert_eq!(
+            phase(&IntegrationId::parse("x").unwrap(), Duration::ZERO),
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn a_sync_follows_its_beat_without_burst() {
+        let next = |now| next(None, 0, HOUR / 2, (at(0), now), 0.0);
+        assert_eq!(next(at(10)), Next::OnTime(20 * MINUTE));
+        assert_eq!(next(at(30)), Next::OnTime(Duration::ZERO));
+        assert_eq!(next(at(59)), Next::OnTime(Duration::ZERO), "one, not many");
+        let jumped_back = Utc.with_ymd_and_hms(2026, 11, 23, 11, 0, 0).unwrap();
+        assert_eq!(next(jumped_back), Next::OnTime(HOUR / 2));
+    }
+
+    #[test]
+    fn a_failed_sync_comes_back_before_its_interval_ever_later() {
+        let outage = Halt::Outage { reason: "x".into() };
+        let wait = |failures| next(Some(&outage), failures, HOUR, (at(0), at(1)), 0.0);
+        let minutes = [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (100, 60)];
+        for (failures, expected) in minutes {
+            assert_eq!(
+                wait(failures),
+                Next::BackOff(expected * MINUTE),
+                "{failures}"
+            );
+        }
+        let jittered = next(Some(&outage), 1, HOUR, (at(0), at(1)), 1.0);
+        assert_eq!(jittered, Next::BackOff(66 * MINUTE / 60));
+    }
+
+    #[test]
+    fn a_throttled_account_is_silent_until_its_time() {
+        let halt = Halt::Throttled { until: at(30) };
+        let wait = next(Some(&halt), 1, 5 * MINUTE, (at(0), at(10)), 0.0);
+        assert_eq!(wait, Next::BackOff(20 * MINUTE));
+    }
+
+    #[test]
+    fn bad_credentials_wait_for_a_person() {
+        let halt = Halt::Credentials {
+            reason: "401".into(),
+        };
+        assert_eq!(
+            next(Some(&halt), 1, HOUR, (at(0), at(1)), 0.0),
+            Next::AwaitChange
+        );
+    }
+}
