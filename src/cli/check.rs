@@ -6,7 +6,7 @@ use super::{CliError, Exit};
 use crate::config::Config;
 
 const AFTER_HELP: &str = "\
-Reads the configuration, looks at the schema and at the rights of the database role, and makes one
+Reads the configuration, looks at the schema and at the rights of the database role, and makes one \
 harmless call with every enabled integration's credentials. Nothing is written.
 
 Exit codes:

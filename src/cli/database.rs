@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::CliError;
 use crate::{
-    config::{Config, DatabaseConfig},
-    store::{self, Store, StoreOptions},
+    config::{Config, DatabaseConfig, Engine},
+    store::{self, Store, StoreError, StoreOptions},
 };
 
 /// Opens the configured database, creating or upgrading its schema where `migrate_on_start` says so.
@@ -22,7 +22,7 @@ pub async fn open(config: &Config) -> Result<Arc<dyn Store>, CliError> {
         store
             .migrate(None)
             .await
-            .map_err(|error| at(&config.database, error.into()))?;
+            .map_err(|error| at(&config.database, error))?;
     }
     Ok(store)
 }
@@ -36,10 +36,15 @@ pub(super) fn connect(config: &DatabaseConfig) -> Result<Arc<dyn Store>, CliErro
         statement_timeout: config.statement_timeout,
         lock_timeout: config.lock_timeout,
     };
-    store::connect(&options).map_err(|error| at(config, error.into()))
+    store::connect(&options).map_err(|error| at(config, error))
 }
 
-/// Which database it was.
-pub(super) fn at(config: &DatabaseConfig, error: CliError) -> CliError {
-    error.context(&config.url.to_string())
+/// Which database it was, and, where it is a file, what a file needs.
+pub(super) fn at(config: &DatabaseConfig, error: StoreError) -> CliError {
+    let is_missing = matches!(error, StoreError::Unavailable(_));
+    let told = CliError::from(error).context(&config.url.to_string());
+    if is_missing && config.url.engine() == Engine::Sqlite {
+        return told.hint("the file and its folder must be writable; --database-url names another");
+    }
+    told
 }

@@ -8,8 +8,8 @@ use super::{CliError, Exit};
 use crate::config::Config;
 
 const AFTER_HELP: &str = "\
-Starts a simulated carrier on this machine, an embedded database in a temporary folder, and the real
-service between them; shows what it does until the time is over or Ctrl-C. Nothing leaves this machine
+Starts a simulated carrier on this machine, an embedded database in a temporary folder, and the real \
+service between them; shows what it does until the time is over or Ctrl-C. Nothing leaves this machine \
 and nothing stays on it.
 
 Examples:

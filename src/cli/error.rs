@@ -22,17 +22,26 @@ pub struct Told {
     message: String,
     source: Option<Box<dyn Error + Send + Sync>>,
     hint: Option<String>,
+    exit: Exit,
 }
 
 impl CliError {
     /// An error in words.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
+        let message = message.into();
         Self::Told(Box::new(Told {
-            message: message.into(),
+            message,
             source: None,
             hint: None,
+            exit: Exit::Error,
         }))
+    }
+
+    /// A command line that makes no sense, in a way that its grammar cannot say.
+    #[must_use]
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(message).with(|told| told.exit = Exit::Usage)
     }
 
     /// The reason, whose own reasons are told with it.
@@ -76,7 +85,7 @@ impl CliError {
                 style("hint:").for_stderr().cyan().bold()
             ));
         }
-        Exit::Error.into()
+        told.exit.into()
     }
 }
 

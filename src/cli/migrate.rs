@@ -9,11 +9,11 @@ use crate::{
 };
 
 const AFTER_HELP: &str = "\
-Creates what is missing and adopts what is there; it never drops or rewrites anything. Where a present
+Creates what is missing and adopts what is there; it never drops or rewrites anything. Where a present \
 column has another type than the service needs, it changes nothing and says what to run.
 
-On Postgres it forces row-level security on every table with a tenant_id, so connect as the tables'
-owner. The service itself should connect as another role, which --service-role prepares; the role has
+On Postgres it forces row-level security on every table with a tenant_id, so connect as the tables' \
+owner. The service itself should connect as another role, which --service-role prepares; the role has \
 to exist (CREATE ROLE carrier_sync LOGIN PASSWORD '…').
 
 Examples:
@@ -48,7 +48,7 @@ pub(super) async fn migrate(args: &MigrateArgs, config: &Config) -> Result<Exit,
     store
         .migrate(role)
         .await
-        .map_err(|error| database::at(database, error.into()))?;
+        .map_err(|error| database::at(database, error))?;
     store.close().await;
 
     let mut output = Output::stdout();

@@ -41,7 +41,7 @@ First steps:
   carrier-sync once                                         sync now and look at the result
   carrier-sync run                                          keep it in sync
 
-Settings come from config/default.toml (compiled in), --config FILE, DATABASE_URL,
+Settings come from config/default.toml (compiled in), --config FILE, DATABASE_URL, \
 CARRIER_SYNC__SECTION__KEY, and flags; each wins over the one before.
 
 Exit codes: 0 success, 1 error, 2 partial success, 64 wrong usage.
@@ -68,14 +68,13 @@ struct GlobalArgs {
     /// password out of the process list] [default: a SQLite file in your data directory]
     #[arg(long, global = true, value_name = "URL", value_parser = secret)]
     database_url: Option<SecretString>,
-    /// How log lines look on stderr; auto is text on a terminal, JSON otherwise
+    /// Log lines on stderr: text, json, or auto (text on a terminal, else JSON)
     #[arg(
         long,
         global = true,
         value_name = "FORMAT",
         hide_possible_values = true
     )]
-    #[arg(help = "Log lines on stderr: text, json, or auto (text on a terminal, else JSON)")]
     log_format: Option<LogFormat>,
 }
 

@@ -6,7 +6,7 @@ use super::{CliError, Exit};
 use crate::config::Config;
 
 const AFTER_HELP: &str = "\
-Runs until SIGTERM or Ctrl-C, then starts no new sync, gives running ones shutdown.drain_timeout to
+Runs until SIGTERM or Ctrl-C, then starts no new sync, gives running ones shutdown.drain_timeout to \
 finish, writes what they read, and exits 0. A second signal ends it at once; the next start repairs.
 
 New and changed integrations are noticed within supervisor.discover_interval.

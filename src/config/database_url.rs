@@ -1,9 +1,6 @@
 //! The address of the database: a secret, an engine, and a part that may be shown.
 
-use std::{
-    fmt,
-    path::Path,
-};
+use std::{fmt, path::Path};
 
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;

@@ -22,11 +22,11 @@ use crate::{
 const CHUNK_ROWS: usize = 1000;
 
 const AFTER_HELP: &str = "\
-The first line names the columns: device_id, carrier_device_id and, optionally, sim_iccid, in any order,
-with commas between. Devices are made where they are missing; known ones are linked. White space around a
+The first line names the columns: device_id, carrier_device_id and, optionally, sim_iccid, in any order, \
+with commas between. Devices are made where they are missing; known ones are linked. White space around a \
 cell is not part of it. The same file can be imported again.
 
-Every bad row is told with its line. Without --partial a single one, or a conflict with devices in the
+Every bad row is told with its line. Without --partial a single one, or a conflict with devices in the \
 database, means that nothing is imported. With --partial the good rows are, and the exit code is 2.
 
 Examples:
@@ -62,7 +62,7 @@ pub(super) async fn import(args: &ImportArgs, config: &Config) -> Result<Exit, C
     }
     if args.dry_run {
         return finish(
-            &format!("{} rows can be imported", rows.good.len()),
+            &format!("{} can be imported", count(rows.good.len(), "row")),
             rows.bad.len(),
         );
     }
@@ -80,8 +80,9 @@ pub(super) async fn import(args: &ImportArgs, config: &Config) -> Result<Exit, C
     store.close().await;
     tell(&conflicts);
     let summary = format!(
-        "{} devices created, {} updated",
-        receipt.created, receipt.updated
+        "{} created, {} updated",
+        count(receipt.created, "device"),
+        receipt.updated
     );
     finish(&summary, rows.bad.len() + conflicts.len())
 }
@@ -91,7 +92,9 @@ fn read_file(path: &Path) -> Result<Rows, CliError> {
         Box::new(io::stdin().lock())
     } else {
         Box::new(File::open(path).map_err(|error| {
-            CliError::new(format!("cannot read {}", path.display())).because(error)
+            CliError::new(format!("cannot read {}", path.display()))
+                .because(error)
+                .hint("name a CSV file, or - for stdin")
         })?)
     };
     rows::read(source).map_err(|error| error.context(&path.display().to_string()))
@@ -105,13 +108,16 @@ fn tell(bad: &[BadRow]) {
 
 fn nothing_imported(rows: &Rows) -> CliError {
     let (bad, all) = (rows.bad.len(), rows.bad.len() + rows.good.len());
-    CliError::new(format!("{bad} of {all} rows are bad; nothing was imported"))
-        .hint("repair these lines, or import the others with --partial")
+    CliError::new(format!(
+        "{bad} of {} cannot be imported; nothing was",
+        count(all, "row")
+    ))
+    .hint("repair these lines, or import the others with --partial")
 }
 
 fn finish(summary: &str, refused: usize) -> Result<Exit, CliError> {
     let mut output = Output::stdout();
-    output.line(format_args!("{summary}, {refused} rows refused"))?;
+    output.line(format_args!("{summary}, {} refused", count(refused, "row")))?;
     output.flush()?;
     Ok(if refused == 0 {
         Exit::Success
@@ -131,7 +137,7 @@ impl Import<'_> {
     async fn all_or_none(&self, rows: &[GoodRow]) -> Result<LinkReceipt, CliError> {
         self.link(rows).await.map_err(|error| {
             let is_conflict = matches!(error, StoreError::Invalid(_));
-            let told = CliError::from(error).context("nothing was imported");
+            let told = CliError::from(error);
             if is_conflict {
                 told.hint("--partial imports the rows without conflict")
             } else {
@@ -155,10 +161,7 @@ impl Import<'_> {
                     progress.inc(chunk.len() as u64);
                 }
                 (Err(StoreError::Invalid(reason)), [row]) => {
-                    conflicts.push(BadRow {
-                        line: row.line,
-                        reason,
-                    });
+                    conflicts.push(conflict(row, &reason));
                     progress.inc(1);
                 }
                 (Err(StoreError::Invalid(_)), _) => {
@@ -175,6 +178,25 @@ impl Import<'_> {
     async fn link(&self, rows: &[GoodRow]) -> Result<LinkReceipt, StoreError> {
         let links: Vec<DeviceLink> = rows.iter().map(|row| row.link.clone()).collect();
         self.store.link_devices(self.integration, &links).await
+    }
+}
+
+/// The store speaks of a call; here the call was one row.
+fn conflict(row: &GoodRow, reason: &str) -> BadRow {
+    let reason = reason
+        .strip_prefix("nothing was linked: ")
+        .unwrap_or(reason);
+    BadRow {
+        line: row.line,
+        reason: reason.to_owned(),
+    }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
     }
 }
 

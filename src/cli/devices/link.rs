@@ -11,7 +11,7 @@ use crate::{
 };
 
 const AFTER_HELP: &str = "\
-The device is made where it is missing. Its carrier-device-id is what the carrier calls it; Hologram: the
+The device is made where it is missing. Its carrier-device-id is what the carrier calls it; Hologram: the \
 number in the device's address in the dashboard.
 
 Examples:

@@ -16,7 +16,7 @@ use crate::{
 const PAGE_ROWS: u32 = 1000;
 
 const AFTER_HELP: &str = "\
-Empty cells are unknown, not zero. With --json each device is one object on one line, with everything that
+Empty cells are unknown, not zero. With --json each device is one object on one line, with everything that \
 is stored, bytes exact.
 
 Examples:

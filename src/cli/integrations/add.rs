@@ -1,24 +1,24 @@
 //! `carrier-sync integrations add`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 
 use super::{
     fields::{Fields, carrier_parser, check_account, interval_parser, needs_secret, non_empty},
-    secret::{API_KEY, API_SECRET},
+    secret::{API_KEY, API_SECRET, at_most_one_from_stdin},
 };
 use crate::{
     carriers::{Account, registry},
     cli::{CliError, Exit, Output, open},
     config::Config,
     device::{IntegrationId, TenantId},
-    store::{IntegrationChange, NewIntegration, StoreError},
+    store::{IntegrationChange, NewIntegration, Store},
 };
 
 const AFTER_HELP: &str = "\
-The key is asked for without showing it, or read from --api-key-file FILE (- for stdin) or from
-CARRIER_SYNC_API_KEY; the secret, where the carrier has one, likewise. No flag takes a key itself: every
+The key is asked for without showing it, or read from --api-key-file FILE (- for stdin) or from \
+CARRIER_SYNC_API_KEY; the secret, where the carrier has one, likewise. No flag takes a key itself: every \
 user of this machine could read it.
 
 Examples:
@@ -72,27 +72,36 @@ pub(super) async fn add(args: AddArgs, config: &Config) -> Result<Exit, CliError
     let account = read_account(&args)?;
     let new = new_integration(&args, account);
     let store = open(config).await?;
-    let added = store.add_integration(&new).await;
+    if let Some(id) = &args.id {
+        refuse_known(&store, id).await?;
+    }
+    let id = store.add_integration(&new).await?;
     store.close().await;
-    let id = added.map_err(|error| match error {
-        StoreError::Invalid(_) => CliError::from(error).hint(
-            "carrier-sync integrations list shows what is there; leave --id out for a new id",
-        ),
-        other => other.into(),
-    })?;
     tell(&args, &id)?;
     Ok(Exit::Success)
 }
 
+/// The database refuses it too, in its own words.
+async fn refuse_known(store: &Arc<dyn Store>, id: &IntegrationId) -> Result<(), CliError> {
+    let rows = store.integrations().await?;
+    let Some(known) = rows.iter().find(|row| row.id == *id) else {
+        return Ok(());
+    };
+    let text = format!(
+        "integration {id} exists already (tenant {})",
+        known.tenant_id
+    );
+    Err(CliError::new(text).hint(format!(
+        "change it with carrier-sync integrations set {id}, or leave --id out for a new one"
+    )))
+}
+
 /// Everything that proves who we are, checked by the carrier's own rules.
 fn read_account(args: &AddArgs) -> Result<Account, CliError> {
-    if [&args.api_key_file, &args.api_secret_file]
-        .iter()
-        .all(|file| file.as_deref().is_some_and(|file| file.as_os_str() == "-"))
-    {
-        return Err(CliError::new("key and secret cannot both come from stdin")
-            .hint("give one of them in a file or in the environment"));
-    }
+    at_most_one_from_stdin(
+        args.api_key_file.as_deref(),
+        args.api_secret_file.as_deref(),
+    )?;
     let carrier = registry::find(args.carrier).map_err(|error| CliError::new(error.to_string()))?;
     let mut account = Account {
         api_key: API_KEY.given_or_asked(args.api_key_file.as_deref())?,

@@ -16,10 +16,10 @@ use crate::{
 };
 
 const AFTER_HELP: &str = "\
-Shown as no are integrations that are disabled, as paused those whose timer is off. Errors are cut to the
+Shown as no are integrations that are disabled, as paused those whose timer is off. Errors are cut to the \
 terminal's width; --json has them whole.
 
-With --json each integration is one object on one line. Keys are never shown, only whether one is set
+With --json each integration is one object on one line. Keys are never shown, only whether one is set \
 (has_api_key, has_api_secret).
 
 Examples:

@@ -112,6 +112,21 @@ impl Half {
     }
 }
 
+/// Stdin can be read once.
+pub(super) fn at_most_one_from_stdin(
+    key: Option<&Path>,
+    secret: Option<&Path>,
+) -> Result<(), CliError> {
+    let is_stdin = |file: Option<&Path>| file == Some(Path::new("-"));
+    if is_stdin(key) && is_stdin(secret) {
+        return Err(
+            CliError::usage("key and secret cannot both come from stdin")
+                .hint("give one of them in a file or in the environment"),
+        );
+    }
+    Ok(())
+}
+
 fn read_capped(source: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // Room for a line end; a longer file is cut here and refused by its length.

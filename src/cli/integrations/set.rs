@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{ArgGroup, Args};
+use clap::Args;
 use secrecy::SecretString;
 
 use super::{
     fields::{Fields, check_account, interval_parser, non_empty},
     find,
-    secret::{API_KEY, API_SECRET, Half},
+    secret::{API_KEY, API_SECRET, Half, at_most_one_from_stdin},
 };
 use crate::{
     carriers::{Account, registry},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 const AFTER_HELP: &str = "\
-Only what is given changes. An empty --name, --account-id or --base-url removes it. A running service
+Only what is given changes. An empty --account-id or --base-url removes it. A running service \
 notices the change within supervisor.discover_interval.
 
 Examples:
@@ -36,10 +36,6 @@ Next:
 /// Change a carrier account
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-#[command(group(ArgGroup::new("change").required(true).multiple(true).args([
-    "name", "account_id", "base_url", "interval_minutes", "enable", "disable", "pause", "resume",
-    "new_api_key", "api_key_file", "new_api_secret", "api_secret_file",
-])))]
 pub(super) struct SetArgs {
     /// The integration, as `carrier-sync integrations list` names it
     id: IntegrationId,
@@ -74,8 +70,31 @@ pub(super) struct SetArgs {
     api_secret_file: Option<PathBuf>,
 }
 
+impl SetArgs {
+    fn changes_something(&self) -> bool {
+        let fields = &self.fields;
+        let texts = [&fields.name, &fields.account_id, &fields.base_url];
+        let files = [&self.api_key_file, &self.api_secret_file];
+        let switches = [self.enable, self.disable, self.pause, self.resume];
+        texts.iter().any(|text| text.is_some())
+            || files.iter().any(|file| file.is_some())
+            || switches.contains(&true)
+            || self.new_api_key
+            || self.new_api_secret
+            || self.interval_minutes.is_some()
+    }
+}
+
 pub(super) async fn set(args: SetArgs, config: &Config) -> Result<Exit, CliError> {
     args.fields.check(config)?;
+    if !args.changes_something() {
+        return Err(CliError::usage("there is nothing to change")
+            .hint("carrier-sync integrations set --help shows what can be"));
+    }
+    at_most_one_from_stdin(
+        args.api_key_file.as_deref(),
+        args.api_secret_file.as_deref(),
+    )?;
     let store = open(config).await?;
     let row = find(&store, &args.id).await?;
     let change = read_change(&args)?;
