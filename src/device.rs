@@ -127,7 +127,11 @@ impl ByteCount {
     /// `None` above `i64::MAX`.
     #[must_use]
     pub const fn new(bytes: u64) -> Option<Self> {
-        if bytes > i64::MAX as u64 { None } else { Some(Self(bytes)) }
+        if bytes > i64::MAX as u64 {
+            None
+        } else {
+            Some(Self(bytes))
+        }
     }
 
     /// The count itself.
@@ -165,7 +169,10 @@ impl ByteCount {
 impl TryFrom<i64> for ByteCount {
     type Error = OutOfRange;
     fn try_from(bytes: i64) -> Result<Self, OutOfRange> {
-        u64::try_from(bytes).ok().and_then(Self::new).ok_or(OutOfRange)
+        u64::try_from(bytes)
+            .ok()
+            .and_then(Self::new)
+            .ok_or(OutOfRange)
     }
 }
 
@@ -258,8 +265,13 @@ pub enum SimStatus {
 
 impl SimStatus {
     /// Every status, in the order of the documentation.
-    pub const ALL: [Self; 5] =
-        [Self::Active, Self::Suspended, Self::Deactivated, Self::Ready, Self::Unknown];
+    pub const ALL: [Self; 5] = [
+        Self::Active,
+        Self::Suspended,
+        Self::Deactivated,
+        Self::Ready,
+        Self::Unknown,
+    ];
 
     /// The word stored in `sim_status`.
     #[must_use]
@@ -290,8 +302,12 @@ pub enum NetworkStatus {
 
 impl NetworkStatus {
     /// Every status, in the order of the documentation.
-    pub const ALL: [Self; 4] =
-        [Self::Connected, Self::Disconnected, Self::Suspended, Self::Unknown];
+    pub const ALL: [Self; 4] = [
+        Self::Connected,
+        Self::Disconnected,
+        Self::Suspended,
+        Self::Unknown,
+    ];
 
     /// The word stored in `network_status`.
     #[must_use]
@@ -378,7 +394,11 @@ mod tests {
             assert!(CarrierDeviceId::parse(bad).is_err(), "{bad:?}");
         }
         assert!(DeviceId::parse(&"x".repeat(256)).is_err());
-        assert_eq!(DeviceId::parse("  7 ").unwrap().as_str(), "  7 ", "kept to the letter");
+        assert_eq!(
+            DeviceId::parse("  7 ").unwrap().as_str(),
+            "  7 ",
+            "kept to the letter"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! every device, fetched from each carrier account on its own timer and within its limits.
 
 pub mod actors;
+pub mod app;
 pub mod carriers;
 pub mod cli;
 pub mod client;
@@ -10,6 +11,7 @@ pub mod config;
 pub mod device;
 pub mod integration;
 pub mod logging;
+pub mod shutdown;
 pub mod simulator;
 pub mod status;
 pub mod store;

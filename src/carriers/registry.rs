@@ -47,11 +47,18 @@ pub fn carriers() -> &'static [&'static dyn Carrier] {
 /// [`NoCarrier`] with the names that would work.
 pub fn find(name: &str) -> Result<&'static dyn Carrier, NoCarrier> {
     let name = name.trim().to_ascii_lowercase();
-    let code = ALIASES.iter().find(|(old, _)| *old == name).map_or(name.as_str(), |(_, new)| new);
+    let code = ALIASES
+        .iter()
+        .find(|(old, _)| *old == name)
+        .map_or(name.as_str(), |(_, new)| new);
     if let Some(carrier) = CARRIERS.iter().find(|carrier| carrier.code() == code) {
         return Ok(*carrier);
     }
-    let supported = CARRIERS.iter().map(|carrier| carrier.code()).collect::<Vec<_>>().join(", ");
+    let supported = CARRIERS
+        .iter()
+        .map(|carrier| carrier.code())
+        .collect::<Vec<_>>()
+        .join(", ");
     if KNOWN.contains(&code) {
         return Err(NoCarrier::NotYet { name, supported });
     }

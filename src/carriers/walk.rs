@@ -33,7 +33,11 @@ pub struct Page<T> {
 
 impl<T> Default for Page<T> {
     fn default() -> Self {
-        Self { records: Vec::new(), unreadable: Vec::new(), unmapped: Vec::new() }
+        Self {
+            records: Vec::new(),
+            unreadable: Vec::new(),
+            unmapped: Vec::new(),
+        }
     }
 }
 
@@ -62,7 +66,10 @@ impl CursorGuard {
     /// A guard for a walk of at most `max_pages` pages.
     #[must_use]
     pub fn new(max_pages: u32) -> Self {
-        Self { seen: HashSet::new(), max_pages }
+        Self {
+            seen: HashSet::new(),
+            max_pages,
+        }
     }
 
     /// Accepts the cursor of the next page.

@@ -205,6 +205,8 @@ fn serve(
                 .configure(admin::routes)
         })
         .workers(workers)
+        // A caller that hung up is no longer calling; otherwise its timeout would inflate the peaks.
+        .h1_allow_half_closed(false)
         .disable_signals()
         .listen(listener)?
         .run();

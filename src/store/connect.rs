@@ -82,7 +82,10 @@ mod tests {
         ] {
             let text = error_of(url);
             assert!(!text.to_lowercase().contains("canary"), "{text}");
-            assert!(text.contains("sqlite://") || text.contains("postgres://"), "{text}");
+            assert!(
+                text.contains("sqlite://") || text.contains("postgres://"),
+                "{text}"
+            );
         }
         assert!(error_of("mysql://a@b/c").contains("mysql"));
     }

@@ -21,7 +21,11 @@ impl From<(String, Option<String>, Option<String>)> for StoredLink {
     fn from(
         (device_id, integration_id, carrier_device_id): (String, Option<String>, Option<String>),
     ) -> Self {
-        Self { device_id, integration_id, carrier_device_id }
+        Self {
+            device_id,
+            integration_id,
+            carrier_device_id,
+        }
     }
 }
 
@@ -33,20 +37,33 @@ pub(super) fn check(
 ) -> Result<(), StoreError> {
     let mut offenders = repeated(links);
     let linked: HashSet<&str> = links.iter().map(|link| link.device_id.as_str()).collect();
-    let wanted: HashSet<&str> = links.iter().map(|link| link.carrier_device_id.as_str()).collect();
+    let wanted: HashSet<&str> = links
+        .iter()
+        .map(|link| link.carrier_device_id.as_str())
+        .collect();
     for row in stored {
         let here = row.integration_id.as_deref() == Some(integration.as_str());
-        let name = row.carrier_device_id.as_deref().filter(|name| wanted.contains(name));
+        let name = row
+            .carrier_device_id
+            .as_deref()
+            .filter(|name| wanted.contains(name));
         if linked.contains(row.device_id.as_str()) {
             if let (false, Some(other)) = (here, &row.integration_id) {
                 let device = &row.device_id;
                 offenders.push(format!("device {device} is linked to integration {other}"));
             }
         } else if let (true, Some(name)) = (here, name) {
-            offenders.push(format!("carrier device {name} belongs to device {}", row.device_id));
+            offenders.push(format!(
+                "carrier device {name} belongs to device {}",
+                row.device_id
+            ));
         }
     }
-    if offenders.is_empty() { Ok(()) } else { Err(refusal(&offenders)) }
+    if offenders.is_empty() {
+        Ok(())
+    } else {
+        Err(refusal(&offenders))
+    }
 }
 
 /// What a list says twice within itself.
@@ -59,7 +76,9 @@ fn repeated(links: &[DeviceLink]) -> Vec<String> {
         if !devices.insert(device) {
             offenders.push(format!("device {device} is listed twice"));
         } else if let Some(first) = names.insert(name, device) {
-            offenders.push(format!("carrier device {name} is listed for {first} and {device}"));
+            offenders.push(format!(
+                "carrier device {name} is listed for {first} and {device}"
+            ));
         }
     }
     offenders

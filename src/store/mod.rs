@@ -5,11 +5,11 @@
 //!
 //! Every statement that touches a tenant's rows runs in a transaction confined to that tenant.
 
-pub mod queue;
-pub mod retry;
 mod connect;
 mod link_rules;
 mod postgres;
+pub mod queue;
+pub mod retry;
 mod schema;
 mod sqlite;
 mod write_plan;
@@ -220,9 +220,10 @@ impl LinkedDevice {
     /// `None`, with a warning, for a row whose own name is not one: it must not cost the others.
     fn from_columns(tenant: &TenantId, device_id: &str, carrier_device_id: String) -> Option<Self> {
         match DeviceId::parse(device_id) {
-            Ok(device_id) => {
-                Some(Self { device_id, carrier_device_id: carrier_device_id.into_boxed_str() })
-            }
+            Ok(device_id) => Some(Self {
+                device_id,
+                carrier_device_id: carrier_device_id.into_boxed_str(),
+            }),
             Err(error) => {
                 tracing::warn!(tenant.id = %tenant, %error, "device row left out");
                 None

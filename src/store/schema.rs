@@ -41,11 +41,19 @@ pub(super) struct Column {
 }
 
 const fn key(name: &'static str, kind: Kind) -> Column {
-    Column { name, kind, is_key: true }
+    Column {
+        name,
+        kind,
+        is_key: true,
+    }
 }
 
 const fn column(name: &'static str, kind: Kind) -> Column {
-    Column { name, kind, is_key: false }
+    Column {
+        name,
+        kind,
+        is_key: false,
+    }
 }
 
 /// A table that the service needs.
@@ -149,8 +157,10 @@ impl Missing {
     /// All that is missing, in words.
     pub(super) fn describe(&self) -> String {
         let tables = self.tables.iter().map(|table| format!("table {table}"));
-        let columns =
-            self.columns.iter().map(|(table, column)| format!("column {table}.{}", column.name));
+        let columns = self
+            .columns
+            .iter()
+            .map(|(table, column)| format!("column {table}.{}", column.name));
         tables.chain(columns).collect::<Vec<_>>().join(", ")
     }
 }
@@ -160,10 +170,7 @@ impl Missing {
 /// # Errors
 /// [`StoreError::SchemaConflict`] naming every column of an unusable type, or a table that is not
 /// ours to adopt.
-pub(super) fn compare(
-    found: &[FoundColumn],
-    dialect: &dyn Dialect,
-) -> Result<Missing, StoreError> {
+pub(super) fn compare(found: &[FoundColumn], dialect: &dyn Dialect) -> Result<Missing, StoreError> {
     let mut missing = Missing::default();
     let mut conflicts = Vec::new();
     for table in &TABLES {
@@ -191,13 +198,12 @@ pub(super) fn compare(
     }
 }
 
-fn wrong_type(
-    table: &str,
-    column: &Column,
-    found: &FoundColumn,
-    dialect: &dyn Dialect,
-) -> String {
-    let expected = dialect.declaration(column.kind).split(" NOT NULL").next().unwrap_or_default();
+fn wrong_type(table: &str, column: &Column, found: &FoundColumn, dialect: &dyn Dialect) -> String {
+    let expected = dialect
+        .declaration(column.kind)
+        .split(" NOT NULL")
+        .next()
+        .unwrap_or_default();
     format!(
         "table {table}, column {}: found {}, expected {expected}; run: {}",
         column.name,

@@ -69,10 +69,15 @@ impl<'a> WritePlan<'a> {
                     network_status: update.info.network_status,
                     iccid: update.info.iccid.as_deref(),
                 };
-                rows.entry(key).and_modify(|row| row.fold(&change)).or_insert(change);
+                rows.entry(key)
+                    .and_modify(|row| row.fold(&change))
+                    .or_insert(change);
             }
         }
-        Self { batches, tenants: by_tenant(rows) }
+        Self {
+            batches,
+            tenants: by_tenant(rows),
+        }
     }
 
     /// One receipt per batch, in their order; `failures` has one entry per tenant of the plan.
@@ -81,10 +86,16 @@ impl<'a> WritePlan<'a> {
         for (tenant, failures) in self.tenants.iter().zip(failures) {
             for (index, reason) in failures {
                 let row = &tenant.rows[*index];
-                failed.insert((tenant.tenant_id, row.device_id, row.integration_id), reason);
+                failed.insert(
+                    (tenant.tenant_id, row.device_id, row.integration_id),
+                    reason,
+                );
             }
         }
-        self.batches.iter().map(|batch| receipt(batch, &failed)).collect()
+        self.batches
+            .iter()
+            .map(|batch| receipt(batch, &failed))
+            .collect()
     }
 }
 
@@ -104,7 +115,10 @@ fn by_tenant<'a>(rows: BTreeMap<Key<'a>, RowChange<'a>>) -> Vec<TenantRows<'a>> 
     for ((tenant_id, ..), row) in rows {
         match tenants.last_mut() {
             Some(last) if last.tenant_id == tenant_id => last.rows.push(row),
-            _ => tenants.push(TenantRows { tenant_id, rows: vec![row] }),
+            _ => tenants.push(TenantRows {
+                tenant_id,
+                rows: vec![row],
+            }),
         }
     }
     tenants
@@ -137,7 +151,9 @@ pub(super) struct Bisection {
 
 impl Bisection {
     pub(super) fn over(rows: usize) -> Self {
-        Self { pending: if rows == 0 { Vec::new() } else { vec![0..rows] } }
+        Self {
+            pending: if rows == 0 { Vec::new() } else { vec![0..rows] },
+        }
     }
 
     /// The next rows to try together.
@@ -164,12 +180,19 @@ mod tests {
     use crate::device::{DeviceInfo, DeviceUpdate, Usage};
 
     fn update(device: &str, bytes: Option<u64>, sim: Option<SimStatus>) -> DeviceUpdate {
-        let used = |bytes| Usage { used: ByteCount::new(bytes).unwrap(), limit: None, cycle: None };
+        let used = |bytes| Usage {
+            used: ByteCount::new(bytes).unwrap(),
+            limit: None,
+            cycle: None,
+        };
         DeviceUpdate {
             device_id: DeviceId::parse(device).unwrap(),
             observed_at: DateTime::UNIX_EPOCH,
             usage: bytes.map(used),
-            info: DeviceInfo { sim_status: sim, ..DeviceInfo::default() },
+            info: DeviceInfo {
+                sim_status: sim,
+                ..DeviceInfo::default()
+            },
         }
     }
 
@@ -185,7 +208,11 @@ mod tests {
     fn a_device_named_twice_is_one_row_with_the_last_word_of_each_field() {
         let batches = [
             batch("t", "i", vec![update("d", Some(1), Some(SimStatus::Ready))]),
-            batch("t", "i", vec![update("d", Some(2), None), update("d", Some(3), None)]),
+            batch(
+                "t",
+                "i",
+                vec![update("d", Some(2), None), update("d", Some(3), None)],
+            ),
         ];
         let plan = WritePlan::of(&batches);
         assert_eq!(plan.tenants.len(), 1);
@@ -201,7 +228,11 @@ mod tests {
     fn a_failure_is_told_to_the_batches_of_its_device_and_tenant_only() {
         let batches = [
             batch("b", "i", vec![update("d", Some(1), None)]),
-            batch("a", "i", vec![update("d", Some(1), None), update("c", Some(1), None)]),
+            batch(
+                "a",
+                "i",
+                vec![update("d", Some(1), None), update("c", Some(1), None)],
+            ),
         ];
         let plan = WritePlan::of(&batches);
         let receipts = plan.receipts(&[vec![(1, "bad".into())], vec![]]);

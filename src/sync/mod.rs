@@ -14,6 +14,7 @@
 //! | `roster.rs` | pure: the linked devices and what became of each |
 //! | `outbox.rs` | updates on their way to the writer |
 //! | `outcome.rs` | pure: the report |
+//! | `probe.rs` | one harmless call |
 //! | `schedule.rs` | pure: when the next sync is |
 
 pub mod ask;
@@ -23,6 +24,7 @@ pub mod job;
 pub mod merge;
 pub mod outbox;
 pub mod outcome;
+pub mod probe;
 pub mod roster;
 pub mod run;
 pub mod schedule;
@@ -30,4 +32,5 @@ pub mod schedule;
 pub use build::{CarrierSettings, JobBuilder, Misconfigured};
 pub use job::{Observer, Progress, SinkError, SyncJob, SyncPolicy, UpdateSink};
 pub use outcome::{Halt, SyncReport};
+pub use probe::probe;
 pub use run::sync;

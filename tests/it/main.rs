@@ -5,4 +5,6 @@
 mod carrier_cases;
 mod cli;
 mod config;
+mod end_to_end;
+mod fleet;
 mod simulator;

@@ -7,7 +7,8 @@ use std::{
 };
 
 use carrier_sync::simulator::{
-    Billing, Endpoint, Fault, FaultKind, SimulatedAccount, Simulator, SimulatorConfig, Truth,
+    Billing, Endpoint, Fault, FaultKind, Latency, SimulatedAccount, Simulator, SimulatorConfig,
+    Truth,
 };
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -446,10 +447,64 @@ async fn a_caller_faster_than_the_limit_is_refused_and_the_calls_prove_it() {
     );
 }
 
+/// Makes calls that are never answered and waits until the simulator has seen them all.
+async fn hang(simulator: &Simulator, count: u64) -> Vec<tokio::task::JoinHandle<bool>> {
+    simulator.inject(Fault::new(FaultKind::Hang).at(Endpoint::Billing));
+    let url = format!("{}/usage/data/billing", simulator.base_url());
+    let before = simulator.calls().of(Endpoint::Billing);
+    let calls = (0..count).map(|_| {
+        let call = http().get(&url).basic_auth("apikey", Some(KEY)).send();
+        tokio::spawn(async { call.await.is_ok() })
+    });
+    let calls = calls.collect();
+    until(|| simulator.calls().of(Endpoint::Billing) == before + count).await;
+    calls
+}
+
+/// Waits for a state of the simulator.
+async fn until(is_reached: impl Fn() -> bool) {
+    let reached = async {
+        while !is_reached() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), reached)
+        .await
+        .expect("the state is reached");
+}
+
 #[tokio::test]
-async fn calls_under_way_at_the_same_time_are_counted() {
-    let latency = carrier_sync::simulator::Latency {
-        fixed: Duration::from_millis(200),
+async fn calls_under_way_at_the_same_time_are_counted_and_given_up_ones_are_not() {
+    let simulator = start(config(5));
+    let caller = Caller::of(&simulator);
+    for _ in 0..3 {
+        caller.get("/devices").await;
+    }
+    assert_eq!(simulator.calls().peak_concurrency, 1, "one after the other");
+    let hanging = hang(&simulator, 4).await;
+    let calls = simulator.calls();
+    assert_eq!(
+        (
+            calls.peak_concurrency,
+            calls.accounts[&ORG].peak_concurrency
+        ),
+        (4, 4)
+    );
+    hanging.iter().for_each(tokio::task::JoinHandle::abort);
+    until(|| simulator.calls().endpoints[&Endpoint::Billing].abandoned == 4).await;
+    simulator.reset_calls();
+    caller.get("/devices").await;
+    assert_eq!(
+        (simulator.calls().total, simulator.calls().peak_concurrency),
+        (1, 1)
+    );
+}
+
+#[tokio::test]
+async fn an_answer_takes_at_least_the_latency() {
+    let fixed = Duration::from_millis(40);
+    let latency = Latency {
+        fixed,
         jitter: Duration::from_millis(5),
     };
     let simulator = start(SimulatorConfig {
@@ -457,12 +512,46 @@ async fn calls_under_way_at_the_same_time_are_counted() {
         ..config(5)
     });
     let caller = Caller::of(&simulator);
-    let paths = ["/devices"; 4];
-    futures_util::future::join_all(paths.map(|path| caller.get(path))).await;
-    assert_eq!(simulator.calls().peak_concurrency, 4);
-    assert_eq!(simulator.calls().accounts[&ORG].peak_concurrency, 4);
-    simulator.reset_calls();
-    assert_eq!(simulator.calls().total, 0);
+    let asked = std::time::Instant::now();
+    caller.get("/devices").await;
+    assert!(asked.elapsed() >= fixed);
+}
+
+#[tokio::test]
+async fn growth_moves_the_truth_and_the_answers_together() {
+    let simulator = start(SimulatorConfig {
+        growth_bytes_per_second: 1 << 20,
+        ..config(50)
+    });
+    let caller = Caller::of(&simulator);
+    let sum = || {
+        simulator
+            .truth(ORG)
+            .iter()
+            .map(|truth| truth.used_bytes)
+            .sum::<u64>()
+    };
+    let still = start(config(50))
+        .truth(ORG)
+        .iter()
+        .map(|truth| truth.used_bytes)
+        .sum::<u64>();
+    until(|| sum() > still).await;
+    let before = sum();
+    let listed = caller
+        .walk(&format!("/devices?orgid={ORG}&limit=100"), "startafter")
+        .await;
+    let after = sum();
+    let links = listed
+        .iter()
+        .flat_map(|device| device["links"]["cellular"].as_array().unwrap());
+    let seen: u64 = links
+        .map(|link| link["cur_billing_data_used"].as_u64().unwrap())
+        .sum();
+    assert!(
+        (before..=after).contains(&seen),
+        "{before} <= {seen} <= {after}"
+    );
 }
 
 fn keys(value: &Value) -> Vec<&str> {
@@ -625,18 +714,13 @@ async fn a_broken_cursor_never_ends() {
 async fn a_hanging_call_hinders_neither_other_calls_nor_the_end() {
     let simulator = start(config(5));
     let caller = Caller::of(&simulator);
-    simulator.inject(Fault::new(FaultKind::Hang).at(Endpoint::Billing));
-    let hanging = http()
-        .get(format!("{}/usage/data/billing", simulator.base_url()))
-        .basic_auth("apikey", Some(KEY));
-    let hanging = tokio::spawn(hanging.send());
-    while simulator.calls().of(Endpoint::Billing) == 0 {
-        tokio::task::yield_now().await;
-    }
+    let hanging = hang(&simulator, 1).await;
     assert_eq!(caller.send("/devices").await.status(), 200);
     let address = simulator.address();
     simulator.stop().unwrap();
-    assert!(hanging.await.unwrap().is_err(), "its connection was closed");
+    for call in hanging {
+        assert!(!call.await.unwrap(), "its connection was closed");
+    }
     TcpListener::bind(address).expect("the port is free again");
 }
 

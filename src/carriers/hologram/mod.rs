@@ -2,11 +2,17 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `wire.rs` | the JSON as documented and as really sent |
-//! | `normalise.rs` | what its values mean |
 //! | `walks.rs` | paging |
+//! | `envelope.rs` | what surrounds the rows: refusals, the next page |
+//! | `wire.rs` | the rows as documented and as really sent |
+//! | `normalise.rs` | what their values mean |
+//! | `links.rs` | the links of a device |
+//! | `status.rs` | words of status |
 
+mod envelope;
+mod links;
 mod normalise;
+mod status;
 mod walks;
 mod wire;
 

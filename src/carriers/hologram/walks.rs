@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::{
-    normalise,
-    wire::{self, BillingRow, DeviceRow, SessionRow},
+    envelope, normalise,
+    wire::{BillingRow, DeviceRow, SessionRow},
 };
 use crate::{
     carriers::{
@@ -155,7 +155,7 @@ impl<E: Endpoint> Listing<E> {
     fn following(
         &mut self,
         mut request: Request,
-        answer: &wire::Rows<'_, E::Row<'_>>,
+        answer: &envelope::Rows<'_, E::Row<'_>>,
     ) -> Result<Option<Request>, ReadError> {
         if !answer.continues || self.reach == Reach::FirstPage {
             return Ok(None);
@@ -192,7 +192,7 @@ impl<E: Endpoint> Walk<E::Record> for Listing<E> {
         };
         // Bytes that are not UTF-8 sit in names, which nobody reads; they must not cost the page.
         let text = String::from_utf8_lossy(body);
-        let answer = wire::rows::<E::Row<'_>>(&text)?;
+        let answer = envelope::rows::<E::Row<'_>>(&text)?;
         self.next = self.following(request, &answer)?;
         let mut page = Page {
             records: Vec::with_capacity(answer.rows.len()),
@@ -245,7 +245,7 @@ impl Walk<DeviceRecord> for OneDevice {
             return Err(answer_without_request());
         }
         let text = String::from_utf8_lossy(body);
-        let row = wire::object::<DeviceRow<'_>>(&text)?;
+        let row = envelope::object::<DeviceRow<'_>>(&text)?;
         let mut page = Page::default();
         let mut record =
             normalise::device(&row, &mut page.unmapped).map_err(ReadError::Malformed)?;

@@ -1,40 +1,21 @@
-//! Hologram's JSON as documented and as really sent, and the envelope around it.
+//! Hologram's JSON as documented and as really sent: the rows.
 //!
 //! Only fields that are used are named; the rest is skipped unread, the SIM's PIN and PUK with it.
 //! Says nothing about what a value means: that is `normalise.rs`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::RangeInclusive};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::{
-    carriers::{
-        ReadError,
-        lenient::{Field, FromJson, List, Object},
-    },
+    carriers::lenient::{Field, FromJson, List, Object},
     device::ByteCount,
 };
 
-/// Longest text of the carrier that an error repeats, in characters.
-const MAX_QUOTE: usize = 200;
-
-/// What surrounds every answer. `size` and `links` are not needed (`size` has been seen as `"2s"`).
-#[derive(Deserialize)]
-#[serde(bound(deserialize = "D: Deserialize<'de> + Default"))]
-struct Envelope<'a, D> {
-    #[serde(default)]
-    success: Field<bool>,
-    #[serde(default, borrow)]
-    error: Field<Cow<'a, str>>,
-    #[serde(default)]
-    continues: Field<bool>,
-    #[serde(default, borrow)]
-    lastid: Field<Cow<'a, str>>,
-    #[serde(default)]
-    data: D,
-}
+/// Years a carrier can speak of; outside of them a date is a zero in disguise, or garbage that not
+/// every database can hold.
+const YEARS: RangeInclusive<i32> = 2000..=9999;
 
 /// A row of `/devices`, and the `data` of `/devices/{id}`.
 #[derive(Deserialize, Default)]
@@ -114,6 +95,7 @@ impl<'de> FromJson<'de> for Timestamp {
                     .ok()
                     .map(|time| time.to_utc())
             })
+            .filter(|time| YEARS.contains(&time.year()))
             .map(Self)
     }
 }
@@ -137,124 +119,6 @@ fn zoneless(text: &str) -> Option<DateTime<Utc>> {
         date.and_hms_opt(number(11, 13)?, number(14, 16)?, number(17, 19)?)?
             .and_utc(),
     )
-}
-
-/// The rows of one page and what the envelope says about the next.
-pub(super) struct Rows<'a, T> {
-    /// In the order of the answer; not [`Field::Value`]: this row could not be read.
-    pub(super) rows: Vec<Field<T>>,
-    pub(super) continues: bool,
-    /// The cursor of the next page, where the envelope names a usable one.
-    pub(super) last_id: Option<Cow<'a, str>>,
-}
-
-/// Reads a page. One typed pass; only where that fails, each row by itself, so that a broken row
-/// does not cost its page.
-pub(super) fn rows<'a, T: Deserialize<'a>>(text: &'a str) -> Result<Rows<'a, T>, ReadError> {
-    if let Ok(envelope) = serde_json::from_str::<Envelope<'a, List<Object<T>>>>(text) {
-        return page(envelope, |object| object.0);
-    }
-    let envelope = serde_json::from_str::<Envelope<'a, List<&'a RawValue>>>(text)
-        .map_err(|error| malformed(text, &error))?;
-    page(envelope, |row| {
-        serde_json::from_str::<Object<T>>(row.get()).map_or(Field::Bad, |o| o.0)
-    })
-}
-
-/// Reads an answer whose `data` is one object.
-pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ReadError> {
-    let envelope = serde_json::from_str::<Envelope<'a, Object<T>>>(text)
-        .map_err(|error| malformed(text, &error))?;
-    envelope.refusal()?;
-    present(envelope.data.0, "an object")
-}
-
-fn page<'a, E, T>(
-    envelope: Envelope<'a, List<E>>,
-    read: impl FnMut(E) -> Field<T>,
-) -> Result<Rows<'a, T>, ReadError> {
-    envelope.refusal()?;
-    let continues = match envelope.continues {
-        Field::Value(continues) => continues,
-        Field::Missing => false, // the key may be absent on the last page
-        Field::Bad => {
-            return Err(ReadError::Malformed(
-                "`continues` is not a truth value".into(),
-            ));
-        }
-    };
-    let rows = present(envelope.data.0, "a list")?
-        .into_iter()
-        .map(read)
-        .collect();
-    Ok(Rows {
-        rows,
-        continues,
-        last_id: envelope.lastid.value(),
-    })
-}
-
-fn present<T>(data: Field<T>, shape: &str) -> Result<T, ReadError> {
-    match data {
-        Field::Value(data) => Ok(data),
-        Field::Missing => Err(ReadError::Malformed("an answer without `data`".into())),
-        Field::Bad => Err(ReadError::Malformed(format!("`data` is not {shape}"))),
-    }
-}
-
-impl<D> Envelope<'_, D> {
-    /// The refusal that a 200 can carry.
-    fn refusal(&self) -> Result<(), ReadError> {
-        match (self.success, self.error.as_ref()) {
-            (Field::Value(true), _) | (Field::Missing, Field::Missing) => Ok(()),
-            (Field::Value(false) | Field::Missing, Field::Value(text))
-                if !text.trim().is_empty() =>
-            {
-                Err(refused(text))
-            }
-            (Field::Value(false) | Field::Missing, _) => Err(ReadError::Rejected(
-                "the carrier refused and gave no reason".into(),
-            )),
-            (Field::Bad, _) => Err(ReadError::Malformed(
-                "`success` is not a truth value".into(),
-            )),
-        }
-    }
-}
-
-fn refused(text: &str) -> ReadError {
-    let lower = text.to_lowercase();
-    let text = quote(text);
-    if ["rate limit", "too many requests", "throttl"]
-        .iter()
-        .any(|word| lower.contains(word))
-    {
-        ReadError::Throttled(text)
-    } else {
-        ReadError::Rejected(text)
-    }
-}
-
-/// The carrier's words on one line and of a length to be logged.
-pub(super) fn quote(text: &str) -> String {
-    let printable = |c: char| if c.is_control() { ' ' } else { c };
-    text.trim().chars().map(printable).take(MAX_QUOTE).collect()
-}
-
-/// Says where, never what: a body holds PIN and PUK.
-fn malformed(text: &str, error: &serde_json::Error) -> ReadError {
-    let what = match text.trim_start().as_bytes().first() {
-        None => return ReadError::Malformed("an empty body".into()),
-        Some(b'<') => "HTML instead of JSON",
-        Some(_) if error.is_eof() => "JSON that is cut off",
-        Some(_) if error.is_data() => "JSON of another shape",
-        Some(_) => "broken JSON",
-    };
-    ReadError::Malformed(format!(
-        "{what} (line {} column {})",
-        error.line(),
-        error.column()
-    ))
 }
 
 #[cfg(test)]
@@ -291,6 +155,9 @@ mod tests {
             "2025-10-11",
             "2025-10-11 24:00:00",
             "2025/10/11 17:24:43",
+            "0000-01-01 00:00:00",
+            "1970-01-01 00:00:00",
+            "+12025-10-11T17:24:43Z",
             "٢٠٢٥-10-11 17:24",
             "+025-10-11 17:24:43",
         ];
@@ -298,34 +165,5 @@ mod tests {
             assert_eq!(time(text), None, "{text}");
         }
         assert_eq!(Timestamp::from_json("0"), None);
-    }
-
-    #[test]
-    fn a_broken_row_does_not_cost_its_page() {
-        // A repeated key is an error of the whole typed pass.
-        let text = r#"{"success":true,"data":[{"record_id":"1"},{"bytes":1,"bytes":2},7,{}]}"#;
-        let page = rows::<SessionRow<'_>>(text).ok().unwrap();
-        let read: Vec<bool> = page
-            .rows
-            .iter()
-            .map(|row| matches!(row, Field::Value(_)))
-            .collect();
-        assert_eq!(read, [true, false, false, true]);
-    }
-
-    #[test]
-    fn an_error_about_a_body_repeats_nothing_of_it() {
-        let bodies = [
-            "{\"pin\": 9876",
-            "<html>9876",
-            "9876",
-            "\"9876\"",
-            "{\"data\": 9876 9876}",
-            "[9876]",
-        ];
-        for text in bodies {
-            let error = rows::<DeviceRow<'_>>(text).err().unwrap().to_string();
-            assert!(!error.contains("9876"), "{error}");
-        }
     }
 }

@@ -48,7 +48,10 @@ pub(super) async fn add_integration(
     .map_err(|e| classify_request(&e))?;
     let id = insert(&mut transaction, new).await?;
     apply(&mut transaction, &new.tenant_id, &id, &new.fields).await?;
-    transaction.commit().await.map_err(|e| classify_request(&e))?;
+    transaction
+        .commit()
+        .await
+        .map_err(|e| classify_request(&e))?;
     Ok(id)
 }
 
@@ -115,7 +118,9 @@ async fn apply(
     change: &IntegrationChange,
 ) -> Result<(), StoreError> {
     let secret = |secret: &Option<SecretString>| {
-        secret.as_ref().map(|secret| secret.expose_secret().to_owned())
+        secret
+            .as_ref()
+            .map(|secret| secret.expose_secret().to_owned())
     };
     // An empty text removes an address or an account; NULL leaves it.
     let done = query(
@@ -143,7 +148,11 @@ async fn apply(
     .execute(transaction)
     .await
     .map_err(|e| classify_request(&e))?;
-    if done.rows_affected() == 0 { Err(unknown_integration(id)) } else { Ok(()) }
+    if done.rows_affected() == 0 {
+        Err(unknown_integration(id))
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) async fn remove_integration(
@@ -169,6 +178,9 @@ pub(super) async fn remove_integration(
         .execute(&mut *transaction)
         .await
         .map_err(|e| classify_request(&e))?;
-    transaction.commit().await.map_err(|e| classify_request(&e))?;
+    transaction
+        .commit()
+        .await
+        .map_err(|e| classify_request(&e))?;
     Ok(unlinked.rows_affected())
 }

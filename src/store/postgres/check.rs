@@ -22,25 +22,51 @@ pub(super) const NEEDED: [Needed; 4] = [
         privilege: "SELECT",
         table: "carrier_integrations",
         columns: &[
-            "id", "tenant_id", "carrier_name", "display_name", "enabled", "sync_enabled",
-            "sync_interval_minutes", "api_key", "api_secret", "api_base_url", "account_id",
-            "config", "last_sync_at", "last_success_at", "last_sync_status", "last_sync_error",
+            "id",
+            "tenant_id",
+            "carrier_name",
+            "display_name",
+            "enabled",
+            "sync_enabled",
+            "sync_interval_minutes",
+            "api_key",
+            "api_secret",
+            "api_base_url",
+            "account_id",
+            "config",
+            "last_sync_at",
+            "last_success_at",
+            "last_sync_status",
+            "last_sync_error",
         ],
     },
     Needed {
         privilege: "UPDATE",
         table: "carrier_integrations",
         columns: &[
-            "last_sync_at", "last_success_at", "last_sync_status", "last_sync_error", "updated_at",
+            "last_sync_at",
+            "last_success_at",
+            "last_sync_status",
+            "last_sync_error",
+            "updated_at",
         ],
     },
     Needed {
         privilege: "SELECT",
         table: "device_connections",
         columns: &[
-            "tenant_id", "device_id", "carrier_integration_id", "carrier_device_id", "sim_iccid",
-            "sim_status", "network_status", "data_used_bytes", "data_used_mb",
-            "data_used_updated_at", "billing_cycle_start", "billing_cycle_end",
+            "tenant_id",
+            "device_id",
+            "carrier_integration_id",
+            "carrier_device_id",
+            "sim_iccid",
+            "sim_status",
+            "network_status",
+            "data_used_bytes",
+            "data_used_mb",
+            "data_used_updated_at",
+            "billing_cycle_start",
+            "billing_cycle_end",
             "billing_cycle_source",
         ],
     },
@@ -48,9 +74,16 @@ pub(super) const NEEDED: [Needed; 4] = [
         privilege: "UPDATE",
         table: "device_connections",
         columns: &[
-            "sim_iccid", "sim_status", "network_status", "data_used_bytes", "data_used_mb",
-            "data_used_updated_at", "billing_cycle_start", "billing_cycle_end",
-            "billing_cycle_source", "updated_at",
+            "sim_iccid",
+            "sim_status",
+            "network_status",
+            "data_used_bytes",
+            "data_used_mb",
+            "data_used_updated_at",
+            "billing_cycle_start",
+            "billing_cycle_end",
+            "billing_cycle_source",
+            "updated_at",
         ],
     },
 ];
@@ -120,7 +153,10 @@ async fn check_policies(transaction: &mut PgConnection) -> Result<(), StoreError
     if unprotected.is_empty() {
         return Ok(());
     }
-    Err(not_migrated(&format!("forced row-level security on {} is", unprotected.join(", "))))
+    Err(not_migrated(&format!(
+        "forced row-level security on {} is",
+        unprotected.join(", ")
+    )))
 }
 
 /// Why row-level security would not bind a role: its attributes, or tables it owns or can become the
@@ -175,7 +211,10 @@ async fn check_privileges(transaction: &mut PgConnection) -> Result<(), StoreErr
         .map_err(|e| classify(&e))?;
         if !columns.is_empty() {
             let columns = columns.join(", ");
-            lacking.push(format!("{} ({columns}) on {}", needed.privilege, needed.table));
+            lacking.push(format!(
+                "{} ({columns}) on {}",
+                needed.privilege, needed.table
+            ));
         }
     }
     if lacking.is_empty() {
@@ -240,7 +279,10 @@ impl Dialect for PostgresDialect {
             (Kind::Instant, "timestamp" | "date") => format!(
                 "{} (without a time zone it is a different instant for every session; name another \
                  zone if the stored values are not UTC)",
-                convert("timestamptz", &format!("{name}::timestamp AT TIME ZONE 'UTC'"))
+                convert(
+                    "timestamptz",
+                    &format!("{name}::timestamp AT TIME ZONE 'UTC'")
+                )
             ),
             (Kind::Text | Kind::Outcome | Kind::Id, _) => convert("text", &format!("{name}::text")),
             (Kind::Json, "text" | "varchar") => convert("jsonb", &format!("{name}::jsonb")),

@@ -35,7 +35,10 @@ fn from_sqlstate(error: &dyn DatabaseError) -> StoreError {
             StoreError::Unavailable(message.to_owned())
         }
         // Connection, resources, operator intervention, disk or system trouble.
-        code if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => {
+        code if ["08", "53", "57", "58"]
+            .iter()
+            .any(|class| code.starts_with(class)) =>
+        {
             StoreError::Unavailable(message.to_owned())
         }
         code => StoreError::Rejected(format!("{message} ({code})")),

@@ -21,8 +21,14 @@ pub(super) async fn link_devices(
     let stored = stored_links(&mut transaction, &tenant, integration, links).await?;
     link_rules::check(integration, links, &stored)?;
     let created = upsert(&mut transaction, &tenant, integration, links).await?;
-    transaction.commit().await.map_err(|e| classify_request(&e))?;
-    Ok(LinkReceipt { created, updated: links.len() - created })
+    transaction
+        .commit()
+        .await
+        .map_err(|e| classify_request(&e))?;
+    Ok(LinkReceipt {
+        created,
+        updated: links.len() - created,
+    })
 }
 
 /// Two operators linking at once take turns, or each would miss what the other is about to store.
@@ -48,9 +54,19 @@ async fn stored_links(
             OR carrier_integration_id::text = $3 AND carrier_device_id = ANY ($4))",
     )
     .bind(tenant.as_str())
-    .bind(links.iter().map(|link| link.device_id.as_str()).collect::<Vec<_>>())
+    .bind(
+        links
+            .iter()
+            .map(|link| link.device_id.as_str())
+            .collect::<Vec<_>>(),
+    )
     .bind(integration.as_str())
-    .bind(links.iter().map(|link| link.carrier_device_id.as_str()).collect::<Vec<_>>())
+    .bind(
+        links
+            .iter()
+            .map(|link| link.carrier_device_id.as_str())
+            .collect::<Vec<_>>(),
+    )
     .fetch_all(transaction)
     .await
     .map_err(|e| classify(&e))?;
@@ -81,9 +97,24 @@ async fn upsert(
     )
     .bind(tenant.as_str())
     .bind(integration.as_str())
-    .bind(links.iter().map(|link| link.device_id.as_str()).collect::<Vec<_>>())
-    .bind(links.iter().map(|link| link.carrier_device_id.as_str()).collect::<Vec<_>>())
-    .bind(links.iter().map(|link| link.sim_iccid.as_deref()).collect::<Vec<_>>())
+    .bind(
+        links
+            .iter()
+            .map(|link| link.device_id.as_str())
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        links
+            .iter()
+            .map(|link| link.carrier_device_id.as_str())
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        links
+            .iter()
+            .map(|link| link.sim_iccid.as_deref())
+            .collect::<Vec<_>>(),
+    )
     .fetch_all(transaction)
     .await
     .map_err(|e| classify_request(&e))?;

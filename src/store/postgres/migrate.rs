@@ -28,9 +28,15 @@ pub(super) async fn migrate(
     if let Some(role) = service_role {
         require_role(&mut transaction, role).await?;
     }
-    compare(&check::columns(&mut transaction).await?, &check::PostgresDialect)?;
+    compare(
+        &check::columns(&mut transaction).await?,
+        &check::PostgresDialect,
+    )?;
     run_files(&mut transaction).await?;
-    raw_sql(ROW_LEVEL_SECURITY).execute(&mut *transaction).await.map_err(|e| classify(&e))?;
+    raw_sql(ROW_LEVEL_SECURITY)
+        .execute(&mut *transaction)
+        .await
+        .map_err(|e| classify(&e))?;
     require_complete(&mut transaction).await?;
     if let Some(role) = service_role {
         grant(&mut transaction, role).await?;
@@ -61,19 +67,26 @@ async fn run_files(transaction: &mut PgConnection) -> Result<(), StoreError> {
     files.dangerous_set_table_name(HISTORY);
     // Our own lock is held, and ends with the transaction whatever happens.
     files.set_locking(false);
-    files.run_direct(None, transaction, false).await.map_err(|error| match error {
-        sqlx::migrate::MigrateError::Execute(error)
-        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => refused_by_rows(&error),
-        newer @ sqlx::migrate::MigrateError::VersionMissing(_) => StoreError::SchemaConflict(
-            format!("the database was migrated by a newer carrier-sync ({newer}); use that one"),
-        ),
-        other => StoreError::Rejected(other.to_string()),
-    })
+    files
+        .run_direct(None, transaction, false)
+        .await
+        .map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(error)
+            | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => refused_by_rows(&error),
+            newer @ sqlx::migrate::MigrateError::VersionMissing(_) => {
+                StoreError::SchemaConflict(format!(
+                    "the database was migrated by a newer carrier-sync ({newer}); use that one"
+                ))
+            }
+            other => StoreError::Rejected(other.to_string()),
+        })
 }
 
 /// Rows of an adopted table may forbid a unique index; the error names the first of them.
 fn refused_by_rows(error: &sqlx::Error) -> StoreError {
-    let Some(message) = row_fault(error) else { return classify(error) };
+    let Some(message) = row_fault(error) else {
+        return classify(error);
+    };
     let detail = error
         .as_database_error()
         .and_then(|error| error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>())
@@ -98,7 +111,10 @@ async fn require_complete(transaction: &mut PgConnection) -> Result<(), StoreErr
         .iter()
         .map(|(table, column)| {
             let declaration = check::PostgresDialect.declaration(column.kind);
-            format!("ALTER TABLE {table} ADD COLUMN {} {declaration};", column.name)
+            format!(
+                "ALTER TABLE {table} ADD COLUMN {} {declaration};",
+                column.name
+            )
         })
         .collect();
     Err(StoreError::SchemaConflict(format!(
@@ -136,11 +152,15 @@ async fn grant(transaction: &mut PgConnection, role: &str) -> Result<(), StoreEr
     .await
     .map_err(|e| classify(&e))?;
     // `regnamespace::text` is quoted by the server where it needs to be.
-    let on_schemas =
-        schemas.iter().map(|schema| format!("GRANT USAGE ON SCHEMA {schema} TO {role}"));
+    let on_schemas = schemas
+        .iter()
+        .map(|schema| format!("GRANT USAGE ON SCHEMA {schema} TO {role}"));
     let on_columns = check::NEEDED.iter().map(|needed| {
         let columns = needed.columns.join(", ");
-        format!("GRANT {} ({columns}) ON {} TO {role}", needed.privilege, needed.table)
+        format!(
+            "GRANT {} ({columns}) ON {} TO {role}",
+            needed.privilege, needed.table
+        )
     });
     for statement in on_schemas.chain(on_columns) {
         raw_sql(AssertSqlSafe(statement))

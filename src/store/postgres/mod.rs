@@ -40,8 +40,19 @@ const STATEMENTS_PER_CALL: u32 = 4;
 /// What a URL may set besides host, user, password and database. Others are refused rather than
 /// ignored: sqlx would log them, and a `?` inside a password makes its rest look like one.
 const URL_PARAMETERS: [&str; 13] = [
-    "sslmode", "ssl-mode", "sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert",
-    "sslkey", "ssl-key", "host", "port", "application_name", "options",
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "host",
+    "port",
+    "application_name",
+    "options",
 ];
 
 /// A pool of connections to one Postgres database.
@@ -70,7 +81,9 @@ impl PostgresStore {
         Ok(Self {
             pool,
             limits: Limits::new(options.statement_timeout, options.lock_timeout),
-            call_timeout: options.statement_timeout.saturating_mul(STATEMENTS_PER_CALL),
+            call_timeout: options
+                .statement_timeout
+                .saturating_mul(STATEMENTS_PER_CALL),
         })
     }
 
@@ -98,7 +111,6 @@ impl PostgresStore {
             Err(_) => StoreError::Unavailable("the server does not answer".into()),
         }
     }
-
 }
 
 /// A connection that did not answer in time is thrown away: waiting to return it would hang as well.
@@ -108,7 +120,9 @@ fn settle<T>(
 ) -> Result<T, StoreError> {
     done.unwrap_or_else(|_| {
         connection.close_on_drop();
-        Err(StoreError::Unavailable("no answer within the time limit".into()))
+        Err(StoreError::Unavailable(
+            "no answer within the time limit".into(),
+        ))
     })
 }
 
@@ -122,7 +136,11 @@ fn connect_options(url: &str) -> Option<PgConnectOptions> {
         return None;
     }
     let options = PgConnectOptions::from_str(url).ok()?;
-    Some(options.application_name("carrier-sync").disable_statement_logging())
+    Some(
+        options
+            .application_name("carrier-sync")
+            .disable_statement_logging(),
+    )
 }
 
 #[async_trait]

@@ -43,7 +43,11 @@ fn integration(row: &PgRow) -> Option<IntegrationRow> {
         Ok(integration) => Some(integration),
         Err(error) => {
             let id: Option<String> = row.try_get("id").ok();
-            tracing::warn!(integration.id = id, error, "integration row left out: unreadable");
+            tracing::warn!(
+                integration.id = id,
+                error,
+                "integration row left out: unreadable"
+            );
             None
         }
     }
@@ -54,16 +58,22 @@ fn try_integration(row: &PgRow) -> Result<IntegrationRow, Box<dyn std::error::Er
     Ok(IntegrationRow {
         id: IntegrationId::parse(row.try_get("id")?)?,
         tenant_id: TenantId::parse(row.try_get("tenant_id")?)?,
-        carrier_name: row.try_get::<Option<_>, _>("carrier_name")?.unwrap_or_default(),
+        carrier_name: row
+            .try_get::<Option<_>, _>("carrier_name")?
+            .unwrap_or_default(),
         display_name: row.try_get("display_name")?,
         enabled: row.try_get("enabled")?,
         sync_enabled: row.try_get("sync_enabled")?,
         sync_interval_minutes: row.try_get("sync_interval_minutes")?,
         api_key: row.try_get::<Option<String>, _>("api_key")?.map(Into::into),
-        api_secret: row.try_get::<Option<String>, _>("api_secret")?.map(Into::into),
+        api_secret: row
+            .try_get::<Option<String>, _>("api_secret")?
+            .map(Into::into),
         api_base_url: row.try_get("api_base_url")?,
         account_id: row.try_get("account_id")?,
-        config: config.map_or(Ok(serde_json::Value::Null), |text| serde_json::from_str(&text))?,
+        config: config.map_or(Ok(serde_json::Value::Null), |text| {
+            serde_json::from_str(&text)
+        })?,
         last_sync_at: row.try_get("last_sync_at")?,
         last_success_at: row.try_get("last_success_at")?,
         last_sync_status: row.try_get("last_sync_status")?,
@@ -104,8 +114,14 @@ pub(super) async fn devices(
     limits: &Limits,
     filter: &DeviceFilter,
 ) -> Result<Vec<DeviceRow>, StoreError> {
-    let scope = filter.tenant_id.as_ref().map_or(Scope::AllTenants, Scope::Tenant);
-    let after = filter.after.as_ref().map(|(tenant, device)| (tenant.as_str(), device.as_str()));
+    let scope = filter
+        .tenant_id
+        .as_ref()
+        .map_or(Scope::AllTenants, Scope::Tenant);
+    let after = filter
+        .after
+        .as_ref()
+        .map(|(tenant, device)| (tenant.as_str(), device.as_str()));
     let mut transaction = connection.begin().await.map_err(|e| classify(&e))?;
     enter(&mut transaction, limits, scope).await?;
     let rows = query(
@@ -146,7 +162,10 @@ fn try_device(row: &PgRow) -> Result<DeviceRow, Box<dyn std::error::Error>> {
     Ok(DeviceRow {
         tenant_id: TenantId::parse(row.try_get("tenant_id")?)?,
         device_id: DeviceId::parse(row.try_get("device_id")?)?,
-        carrier_integration_id: integration.as_deref().map(IntegrationId::parse).transpose()?,
+        carrier_integration_id: integration
+            .as_deref()
+            .map(IntegrationId::parse)
+            .transpose()?,
         carrier_device_id: row.try_get("carrier_device_id")?,
         sim_iccid: row.try_get("sim_iccid")?,
         sim_status: row.try_get("sim_status")?,

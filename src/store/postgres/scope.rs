@@ -23,7 +23,10 @@ impl Limits {
         // Zero would switch a limit off; the server counts in a signed 32-bit number.
         let milliseconds =
             |limit: Duration| limit.as_millis().clamp(1, i32::MAX as u128).to_string();
-        Self { statement_timeout: milliseconds(statement), lock_timeout: milliseconds(lock) }
+        Self {
+            statement_timeout: milliseconds(statement),
+            lock_timeout: milliseconds(lock),
+        }
     }
 
     pub(super) fn lock_timeout(&self) -> &str {

@@ -43,12 +43,20 @@ async fn write_tenant(
         match update(&mut savepoint, tenant.tenant_id, rows).await {
             Ok(unmatched) => {
                 savepoint.commit().await.map_err(|e| classify(&e))?;
-                failures.extend(unmatched.into_iter().map(|index| (range.start + index, None)));
+                failures.extend(
+                    unmatched
+                        .into_iter()
+                        .map(|index| (range.start + index, None)),
+                );
             }
             Err(error) => {
                 let reason = row_fault(&error).ok_or_else(|| classify(&error))?;
                 savepoint.rollback().await.map_err(|e| classify(&e))?;
-                failures.extend(bisection.refused(range).map(|culprit| (culprit, Some(reason))));
+                failures.extend(
+                    bisection
+                        .refused(range)
+                        .map(|culprit| (culprit, Some(reason))),
+                );
             }
         }
     }
@@ -97,18 +105,29 @@ async fn update(
         .bind(each(rows, |row| row.device_id.as_str()))
         .bind(each(rows, |row| row.integration_id.as_str()))
         .bind(each(rows, |row| row.used.map(|(used, _)| used.as_i64())))
-        .bind(each(rows, |row| row.used.map(|(used, _)| used.megabyte_hundredths())))
+        .bind(each(rows, |row| {
+            row.used.map(|(used, _)| used.megabyte_hundredths())
+        }))
         .bind(each(rows, |row| row.used.map(|(_, read_at)| read_at)))
         .bind(each(rows, |row| row.cycle.map(|cycle| cycle.start())))
         .bind(each(rows, |row| row.cycle.map(|cycle| cycle.end())))
-        .bind(each(rows, |row| row.cycle.map(|cycle| cycle.source().as_str())))
-        .bind(each(rows, |row| row.sim_status.map(|status| status.as_str())))
-        .bind(each(rows, |row| row.network_status.map(|status| status.as_str())))
+        .bind(each(rows, |row| {
+            row.cycle.map(|cycle| cycle.source().as_str())
+        }))
+        .bind(each(rows, |row| {
+            row.sim_status.map(|status| status.as_str())
+        }))
+        .bind(each(rows, |row| {
+            row.network_status.map(|status| status.as_str())
+        }))
         .bind(each(rows, |row| row.iccid))
         .fetch_all(transaction)
         .await?;
     // Positions count from one and never exceed the number of rows.
-    Ok(unmatched.into_iter().filter_map(|p| usize::try_from(p - 1).ok()).collect())
+    Ok(unmatched
+        .into_iter()
+        .filter_map(|p| usize::try_from(p - 1).ok())
+        .collect())
 }
 
 /// Gives every failed row its reason; asks the database only when a row matched nothing.
@@ -140,7 +159,10 @@ async fn explain(
         Some(None) => UNLINKED.to_owned(),
         Some(Some(_)) => LINKED_ELSEWHERE.to_owned(),
     };
-    Ok(failures.into_iter().map(|(i, told)| (i, told.unwrap_or_else(|| reason(i)))).collect())
+    Ok(failures
+        .into_iter()
+        .map(|(i, told)| (i, told.unwrap_or_else(|| reason(i))))
+        .collect())
 }
 
 pub(super) async fn record(
@@ -164,7 +186,12 @@ pub(super) async fn record(
     .bind(record.outcome == Outcome::Success)
     .bind(record.outcome.as_str())
     // A carrier's words may hold a NUL, which no Postgres text can.
-    .bind(record.error.as_ref().map(|error| error.replace('\0', "\u{FFFD}")))
+    .bind(
+        record
+            .error
+            .as_ref()
+            .map(|error| error.replace('\0', "\u{FFFD}")),
+    )
     .execute(&mut *transaction)
     .await
     .map_err(|e| classify(&e))?;

@@ -32,7 +32,10 @@ pub(super) async fn add_integration(
     connection: &mut SqliteConnection,
     new: &NewIntegration,
 ) -> Result<IntegrationId, StoreError> {
-    let mut transaction = connection.begin_with(BEGIN).await.map_err(|e| classify(&e))?;
+    let mut transaction = connection
+        .begin_with(BEGIN)
+        .await
+        .map_err(|e| classify(&e))?;
     query("INSERT INTO tenants (tenant_id, name) VALUES (?1, ?1) ON CONFLICT DO NOTHING")
         .bind(new.tenant_id.as_str())
         .execute(&mut *transaction)
@@ -60,7 +63,10 @@ pub(super) async fn set_integration(
     id: &IntegrationId,
     change: &IntegrationChange,
 ) -> Result<(), StoreError> {
-    let mut transaction = connection.begin_with(BEGIN).await.map_err(|e| classify(&e))?;
+    let mut transaction = connection
+        .begin_with(BEGIN)
+        .await
+        .map_err(|e| classify(&e))?;
     let tenant = tenant_of(&mut transaction, id).await?;
     apply(&mut transaction, &tenant, id, change).await?;
     transaction.commit().await.map_err(|e| classify(&e))
@@ -73,7 +79,9 @@ async fn apply(
     change: &IntegrationChange,
 ) -> Result<(), StoreError> {
     let secret = |secret: &Option<SecretString>| {
-        secret.as_ref().map(|secret| secret.expose_secret().to_owned())
+        secret
+            .as_ref()
+            .map(|secret| secret.expose_secret().to_owned())
     };
     // An empty text removes an address or an account; NULL leaves it.
     query(concat!(
@@ -109,7 +117,10 @@ pub(super) async fn remove_integration(
     connection: &mut SqliteConnection,
     id: &IntegrationId,
 ) -> Result<u64, StoreError> {
-    let mut transaction = connection.begin_with(BEGIN).await.map_err(|e| classify(&e))?;
+    let mut transaction = connection
+        .begin_with(BEGIN)
+        .await
+        .map_err(|e| classify(&e))?;
     let tenant = tenant_of(&mut transaction, id).await?;
     // The name at the carrier stays, so that the device can be linked again.
     let unlinked = query(concat!(
@@ -137,7 +148,10 @@ pub(super) async fn link_devices(
     integration: &IntegrationId,
     links: &[DeviceLink],
 ) -> Result<LinkReceipt, StoreError> {
-    let mut transaction = connection.begin_with(BEGIN).await.map_err(|e| classify(&e))?;
+    let mut transaction = connection
+        .begin_with(BEGIN)
+        .await
+        .map_err(|e| classify(&e))?;
     let tenant = tenant_of(&mut transaction, integration).await?;
     let stored = stored_links(&mut transaction, &tenant, integration, links).await?;
     link_rules::check(integration, links, &stored)?;
@@ -147,7 +161,10 @@ pub(super) async fn link_devices(
     transaction.commit().await.map_err(|e| classify(&e))?;
     // The transaction holds the write lock: nobody else made or removed a row in between.
     let created = usize::try_from(after - before).unwrap_or_default();
-    Ok(LinkReceipt { created, updated: links.len() - created })
+    Ok(LinkReceipt {
+        created,
+        updated: links.len() - created,
+    })
 }
 
 /// The rows that could stand in the way: these devices, and this account's holders of these names.
@@ -158,7 +175,10 @@ async fn stored_links(
     links: &[DeviceLink],
 ) -> Result<Vec<StoredLink>, StoreError> {
     let devices: Vec<_> = links.iter().map(|link| link.device_id.as_str()).collect();
-    let names: Vec<_> = links.iter().map(|link| link.carrier_device_id.as_str()).collect();
+    let names: Vec<_> = links
+        .iter()
+        .map(|link| link.carrier_device_id.as_str())
+        .collect();
     let rows: Vec<(String, Option<String>, Option<String>)> = query_as(
         "SELECT device_id, CAST(carrier_integration_id AS TEXT), carrier_device_id \
          FROM device_connections WHERE tenant_id = ?1 \
@@ -196,7 +216,11 @@ async fn upsert(
     let rows: Vec<_> = links
         .iter()
         .map(|link| {
-            json!([link.device_id.as_str(), link.carrier_device_id.as_str(), link.sim_iccid])
+            json!([
+                link.device_id.as_str(),
+                link.carrier_device_id.as_str(),
+                link.sim_iccid
+            ])
         })
         .collect();
     // WHERE true: without it the parser takes ON CONFLICT for a join's ON.

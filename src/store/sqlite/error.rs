@@ -52,7 +52,10 @@ fn from_code(error: &dyn DatabaseError) -> StoreError {
 
 /// The low byte; the rest refines it.
 fn primary_code(error: &dyn DatabaseError) -> i32 {
-    error.code().and_then(|code| code.parse::<i32>().ok()).map_or(ERROR, |code| code & 0xff)
+    error
+        .code()
+        .and_then(|code| code.parse::<i32>().ok())
+        .map_or(ERROR, |code| code & 0xff)
 }
 
 /// Why a row's own value was refused. `None`: not the fault of a row.

@@ -29,7 +29,10 @@ fn make(path: &Path) -> io::Result<()> {
         directory.mode(0o700);
         file.mode(0o600);
     }
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+    if let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
         directory.recursive(true).create(parent)?;
     }
     file.write(true).create_new(true).open(path).map(drop)

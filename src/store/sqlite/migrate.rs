@@ -21,19 +21,26 @@ const INDEXES: [&str; 2] = [
 ];
 
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let mut transaction =
-        connection.begin_with("BEGIN IMMEDIATE").await.map_err(|e| classify(&e))?;
+    let mut transaction = connection
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(|e| classify(&e))?;
     missing(&mut transaction).await?;
     let mut files = sqlx::migrate!("migrations/sqlite");
     files.dangerous_set_table_name(HISTORY);
-    files.run_direct(None, &mut *transaction, false).await.map_err(|error| match error {
-        sqlx::migrate::MigrateError::Execute(error)
-        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => classify(&error),
-        newer @ sqlx::migrate::MigrateError::VersionMissing(_) => StoreError::SchemaConflict(
-            format!("the database was migrated by a newer carrier-sync ({newer}); use that one"),
-        ),
-        other => StoreError::Rejected(other.to_string()),
-    })?;
+    files
+        .run_direct(None, &mut *transaction, false)
+        .await
+        .map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(error)
+            | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => classify(&error),
+            newer @ sqlx::migrate::MigrateError::VersionMissing(_) => {
+                StoreError::SchemaConflict(format!(
+                    "the database was migrated by a newer carrier-sync ({newer}); use that one"
+                ))
+            }
+            other => StoreError::Rejected(other.to_string()),
+        })?;
     add_columns(&mut transaction).await?;
     transaction.commit().await.map_err(|e| classify(&e))
 }
@@ -42,19 +49,29 @@ async fn add_columns(transaction: &mut SqliteConnection) -> Result<(), StoreErro
     let lacking = missing(transaction).await?;
     let additions = lacking.columns.iter().map(|(table, column)| {
         let declaration = SqliteDialect.declaration(column.kind);
-        format!("ALTER TABLE {table} ADD COLUMN {} {declaration}", column.name)
+        format!(
+            "ALTER TABLE {table} ADD COLUMN {} {declaration}",
+            column.name
+        )
     });
     for statement in additions.chain(INDEXES.map(str::to_owned)) {
-        raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction).await.map_err(|error| {
-            row_fault(&error).map_or_else(|| classify(&error), StoreError::SchemaConflict)
-        })?;
+        raw_sql(AssertSqlSafe(statement))
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| {
+                row_fault(&error).map_or_else(|| classify(&error), StoreError::SchemaConflict)
+            })?;
     }
     Ok(())
 }
 
 pub(super) async fn check(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let missing = missing(connection).await?;
-    if missing.is_empty() { Ok(()) } else { Err(not_migrated(&missing.describe())) }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(not_migrated(&missing.describe()))
+    }
 }
 
 async fn missing(connection: &mut SqliteConnection) -> Result<Missing, StoreError> {
@@ -66,11 +83,18 @@ async fn missing(connection: &mut SqliteConnection) -> Result<Missing, StoreErro
                 .fetch_all(&mut *connection)
                 .await
                 .map_err(|e| classify(&e))?;
-        found.extend(columns.into_iter().map(|(column, declared)| FoundColumn {
-            table: table.name.to_owned(),
-            column,
-            type_name: declared.split('(').next().unwrap_or_default().trim().to_lowercase(),
-            type_shown: declared,
+        found.extend(columns.into_iter().map(|(column, declared)| {
+            FoundColumn {
+                table: table.name.to_owned(),
+                column,
+                type_name: declared
+                    .split('(')
+                    .next()
+                    .unwrap_or_default()
+                    .trim()
+                    .to_lowercase(),
+                type_shown: declared,
+            }
         }));
     }
     compare(&found, &SqliteDialect)
@@ -83,7 +107,10 @@ struct SqliteDialect;
 
 impl Dialect for SqliteDialect {
     fn accepts(&self, kind: Kind, declared: &str) -> bool {
-        let is_text = matches!(declared, "" | "text" | "varchar" | "nvarchar" | "char" | "clob");
+        let is_text = matches!(
+            declared,
+            "" | "text" | "varchar" | "nvarchar" | "char" | "clob"
+        );
         let is_integer = matches!(
             declared,
             "" | "integer" | "int" | "bigint" | "smallint" | "tinyint" | "boolean" | "bool"
@@ -94,8 +121,10 @@ impl Dialect for SqliteDialect {
             Kind::Flag | Kind::Minutes | Kind::Bytes => is_integer || declared == "numeric",
             Kind::Json => is_text || matches!(declared, "json" | "jsonb"),
             Kind::Megabytes => {
-                matches!(declared, "" | "real" | "double" | "double precision" | "float")
-                    || matches!(declared, "numeric" | "decimal")
+                matches!(
+                    declared,
+                    "" | "real" | "double" | "double precision" | "float"
+                ) || matches!(declared, "numeric" | "decimal")
             }
             Kind::Instant => is_text || matches!(declared, "timestamp" | "datetime"),
             Kind::Informative => true,

@@ -18,9 +18,7 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite, SqlitePool};
 
 use self::error::classify;
@@ -54,7 +52,9 @@ impl SqliteStore {
         let in_memory = url.contains(":memory:") || url.contains("mode=memory");
         let makes_file = !in_memory && !url.contains("mode=ro");
         let file = makes_file.then(|| connection.get_filename().to_path_buf());
-        let connection = connection.busy_timeout(options.lock_timeout).create_if_missing(makes_file);
+        let connection = connection
+            .busy_timeout(options.lock_timeout)
+            .create_if_missing(makes_file);
         let connection = if makes_file {
             connection
                 .journal_mode(SqliteJournalMode::Wal)
@@ -85,7 +85,11 @@ fn connect_options(url: &str) -> Option<SqliteConnectOptions> {
     if path.is_empty() {
         return None;
     }
-    Some(SqliteConnectOptions::from_str(url).ok()?.disable_statement_logging())
+    Some(
+        SqliteConnectOptions::from_str(url)
+            .ok()?
+            .disable_statement_logging(),
+    )
 }
 
 #[async_trait]

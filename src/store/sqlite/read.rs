@@ -36,7 +36,11 @@ fn integration(row: &SqliteRow) -> Option<IntegrationRow> {
         Ok(integration) => Some(integration),
         Err(error) => {
             let id: Option<String> = row.try_get("id").ok();
-            tracing::warn!(integration.id = id, error, "integration row left out: unreadable");
+            tracing::warn!(
+                integration.id = id,
+                error,
+                "integration row left out: unreadable"
+            );
             None
         }
     }
@@ -47,13 +51,17 @@ fn try_integration(row: &SqliteRow) -> Result<IntegrationRow, Box<dyn std::error
     Ok(IntegrationRow {
         id: IntegrationId::parse(row.try_get("id")?)?,
         tenant_id: TenantId::parse(row.try_get("tenant_id")?)?,
-        carrier_name: row.try_get::<Option<_>, _>("carrier_name")?.unwrap_or_default(),
+        carrier_name: row
+            .try_get::<Option<_>, _>("carrier_name")?
+            .unwrap_or_default(),
         display_name: row.try_get("display_name")?,
         enabled: row.try_get("enabled")?,
         sync_enabled: row.try_get("sync_enabled")?,
         sync_interval_minutes: row.try_get("sync_interval_minutes")?,
         api_key: row.try_get::<Option<String>, _>("api_key")?.map(Into::into),
-        api_secret: row.try_get::<Option<String>, _>("api_secret")?.map(Into::into),
+        api_secret: row
+            .try_get::<Option<String>, _>("api_secret")?
+            .map(Into::into),
         api_base_url: row.try_get("api_base_url")?,
         account_id: row.try_get("account_id")?,
         config: config.map_or(Ok(serde_json::Value::Null), serde_json::from_str)?,
@@ -91,7 +99,10 @@ pub(super) async fn devices(
     connection: &mut SqliteConnection,
     filter: &DeviceFilter,
 ) -> Result<Vec<DeviceRow>, StoreError> {
-    let after = filter.after.as_ref().map(|(tenant, device)| (tenant.as_str(), device.as_str()));
+    let after = filter
+        .after
+        .as_ref()
+        .map(|(tenant, device)| (tenant.as_str(), device.as_str()));
     let rows = query(
         "SELECT tenant_id, device_id, CAST(carrier_integration_id AS TEXT) \
                     AS carrier_integration_id, carrier_device_id, sim_iccid, \

@@ -19,9 +19,11 @@ pub(super) fn to_text(instant: DateTime<Utc>) -> String {
 /// time: `None` with a warning, because one odd value must not cost the row.
 pub(super) fn from_text(column: &'static str, text: Option<&str>) -> Option<DateTime<Utc>> {
     let text = text?;
-    let parsed = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).or_else(|_| {
-        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").map(|time| time.and_utc())
-    });
+    let parsed = DateTime::parse_from_rfc3339(text)
+        .map(|time| time.to_utc())
+        .or_else(|_| {
+            NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").map(|time| time.and_utc())
+        });
     if parsed.is_err() {
         tracing::warn!(column, "not a time; read as none");
     }
@@ -36,12 +38,20 @@ mod tests {
     #[test]
     fn stored_times_sort_as_text_and_come_back_to_the_microsecond() {
         let micros = [0, 1, 999_999, 1_000_000, 1_700_000_000_123_456];
-        let texts: Vec<_> =
-            micros.iter().map(|m| to_text(DateTime::from_timestamp_micros(*m).unwrap())).collect();
+        let texts: Vec<_> = micros
+            .iter()
+            .map(|m| to_text(DateTime::from_timestamp_micros(*m).unwrap()))
+            .collect();
         assert!(texts.is_sorted(), "{texts:?}");
-        assert!(texts.iter().all(|text| text.len() == texts[0].len()), "{texts:?}");
+        assert!(
+            texts.iter().all(|text| text.len() == texts[0].len()),
+            "{texts:?}"
+        );
         for (micros, text) in micros.iter().zip(&texts) {
-            assert_eq!(from_text("c", Some(text)).unwrap().timestamp_micros(), *micros);
+            assert_eq!(
+                from_text("c", Some(text)).unwrap().timestamp_micros(),
+                *micros
+            );
         }
     }
 

@@ -24,8 +24,10 @@ pub(super) async fn write(
     let plan = WritePlan::of(batches);
     let mut failures = Vec::with_capacity(plan.tenants.len());
     // IMMEDIATE takes the write lock at once: a transaction that reads first can be refused it later.
-    let mut transaction =
-        connection.begin_with("BEGIN IMMEDIATE").await.map_err(|e| classify(&e))?;
+    let mut transaction = connection
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(|e| classify(&e))?;
     for tenant in &plan.tenants {
         failures.push(write_tenant(&mut transaction, tenant).await?);
     }
@@ -135,7 +137,9 @@ async fn unmatched(
         Some(Some(_)) => Some(LINKED_ELSEWHERE),
     };
     let told = rows.iter().enumerate();
-    Ok(told.filter_map(|(i, row)| Some((i, reason(row)?.to_owned()))).collect())
+    Ok(told
+        .filter_map(|(i, row)| Some((i, reason(row)?.to_owned())))
+        .collect())
 }
 
 pub(super) async fn record(

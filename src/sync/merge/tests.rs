@@ -118,6 +118,8 @@ fn an_end_too_far_back_is_not_where_the_cycle_starts() {
         bounds(&merged),
         Some((day(60), day(90), CycleSource::Derived))
     );
+    let merged = one_line(usage(2, 90, None), usage(900, 30, None));
+    assert_eq!(bounds(&merged), None);
 }
 
 #[test]

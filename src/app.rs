@@ -1,0 +1,347 @@
+//! Wiring: from a configuration to a running service or a single round of syncs.
+//!
+//! ```text
+//! Config ─► Store ──────────────┐
+//!        ─► Transport, Limits ──┼─► JobBuilder ─► Supervisor ─► actors   (`serve`)
+//!        ─► Board, Clock ───────┘             └─► attempts at once       (`sync_once`)
+//! ```
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::actors::attempt::Attempt;
+use crate::actors::messages::Drain;
+use crate::actors::spawn::spawn_watched;
+use crate::actors::supervisor::SupervisorParts;
+use crate::actors::writer::WriterPolicy;
+use crate::actors::{DbWriterActor, Supervisor, WriterHandle};
+use crate::client::limits::CarrierLimits;
+use crate::client::{Limits, RateLimit, Transport, TransportConfig};
+use crate::clock::Clock;
+use crate::config::{CarrierConfig, Config};
+use crate::device::IntegrationId;
+use crate::integration::IntegrationRow;
+use crate::shutdown::{Drained, Stop, drain_within};
+use crate::status::{Board, health};
+use crate::store::queue::BatchPolicy;
+use crate::store::retry::RetryPolicy;
+use crate::store::{Store, StoreError, StoreOptions, connect};
+use crate::sync::{CarrierSettings, Halt, JobBuilder, Observer, SyncPolicy, SyncReport};
+
+/// Messages an actor may have waiting; back-pressure comes from replies, not from this.
+const MAILBOX: usize = 64;
+/// Integrations that one round syncs at once.
+const AT_ONCE: usize = 64;
+/// Waits between tries of a transaction while the database is away.
+const WRITE_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Why the service cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The database cannot be used as it is.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The HTTP client cannot be made.
+    #[error("cannot set up TLS")]
+    Transport(#[source] reqwest::Error),
+    /// There is no such integration.
+    #[error("no integration has the id {0}")]
+    UnknownIntegration(IntegrationId),
+    /// It is switched off.
+    #[error("integration {0} is not enabled")]
+    NotEnabled(IntegrationId),
+}
+
+/// How the service ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Asked to, and everything was finished.
+    Clean,
+    /// Asked to, but not everything was finished in time.
+    Unfinished(Drained),
+    /// It could not go on.
+    Escalated(String),
+}
+
+/// Everything that is made once per process.
+#[derive(Debug)]
+pub struct App {
+    /// The fleet's database.
+    pub store: Arc<dyn Store>,
+    /// Makes jobs of rows.
+    pub builder: Arc<JobBuilder>,
+    /// What everyone is doing.
+    pub board: Arc<Board>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    config: Config,
+}
+
+impl App {
+    /// Sets everything up; connects to nothing yet.
+    ///
+    /// # Errors
+    /// [`AppError`] when the database URL or the TLS set-up is unusable.
+    pub fn new(config: Config, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
+        let transport = Transport::new(TransportConfig {
+            connect_timeout: config.http.connect_timeout,
+            max_body_bytes: config.http.max_body_bytes,
+            allow_private_hosts: config.http.allow_private_hosts,
+            throttle_pause: config.http.throttle_pause,
+            max_retry_after: config.http.max_retry_after,
+        })
+        .map_err(AppError::Transport)?;
+        let carriers = config
+            .carriers
+            .iter()
+            .map(|(code, carrier)| (code.clone(), carrier_settings(carrier, &config)))
+            .collect();
+        let limits = Limits::default();
+        let builder = JobBuilder {
+            transport,
+            limits,
+            clock: Arc::clone(&clock),
+            carriers,
+        };
+        Ok(Self {
+            store: connect(&store_options(&config))?,
+            builder: Arc::new(builder),
+            board: Arc::default(),
+            clock,
+            config,
+        })
+    }
+
+    /// Whether the schema is created or upgraded on start.
+    #[must_use]
+    pub fn migrates_on_start(&self) -> bool {
+        let database = &self.config.database;
+        database.migrate_on_start.applies_to(database.url.engine())
+    }
+
+    /// Creates the schema where configured, and sees that schema and role are right.
+    ///
+    /// # Errors
+    /// [`StoreError`] naming what is wrong and what to run.
+    pub async fn prepare(&self) -> Result<(), StoreError> {
+        if self.migrates_on_start() {
+            self.store.migrate(None).await?;
+        }
+        self.store
+            .check(self.config.database.allow_privileged_role)
+            .await
+    }
+
+    /// Runs the service until it is told to stop. Needs an actix system.
+    pub async fn serve(&self, stop: &Stop) -> Ending {
+        let (escalate, mut escalated) = mpsc::unbounded_channel();
+        let (exited, exit) = oneshot::channel();
+        let supervisor = Supervisor::new(self.supervisor_parts(escalate));
+        let (supervisor, _) = spawn_watched(supervisor, MAILBOX, |reason| {
+            let _ = exited.send(reason);
+        });
+        let beat = health::log_on_a_beat(
+            Arc::clone(&self.board),
+            Arc::clone(&self.clock),
+            self.config.health.interval,
+        );
+        let _beat = AbortOnDropHandle::new(tokio::spawn(beat));
+        let reason = tokio::select! {
+            () = stop.asked.cancelled() => None,
+            Some(reason) = escalated.recv() => Some(reason),
+            reason = exit => Some(reason.map_or_else(|_| "lost".to_owned(), |r| r.to_string())),
+        };
+        if let Some(reason) = &reason {
+            tracing::error!(reason, "the service cannot go on: draining");
+        }
+        let drained = drain_within(self.config.shutdown.drain_timeout, stop, async {
+            let _ = supervisor.send(Drain).await;
+            self.store.close().await;
+        })
+        .await;
+        health::log_all(&self.board, self.clock.now());
+        match (reason, drained) {
+            (Some(reason), _) => Ending::Escalated(reason),
+            (None, Drained::Whole) => Ending::Clean,
+            (None, drained) => Ending::Unfinished(drained),
+        }
+    }
+
+    /// The integrations of one round: those named, or all whose timer is on.
+    ///
+    /// # Errors
+    /// [`AppError`] when one that was named is not there or not enabled.
+    pub async fn choose(&self, named: &[IntegrationId]) -> Result<Vec<IntegrationRow>, AppError> {
+        let rows = self.store.integrations().await?;
+        if named.is_empty() {
+            return Ok(rows
+                .into_iter()
+                .filter(|row| row.enabled && row.sync_enabled)
+                .collect());
+        }
+        let named: BTreeSet<_> = named.iter().collect();
+        let chosen: Vec<_> = rows
+            .into_iter()
+            .filter(|row| named.contains(&row.id))
+            .collect();
+        let found: BTreeSet<_> = chosen.iter().map(|row| &row.id).collect();
+        if let Some(unknown) = named.difference(&found).next() {
+            return Err(AppError::UnknownIntegration((*unknown).clone()));
+        }
+        match chosen.iter().find(|row| !row.enabled) {
+            Some(row) => Err(AppError::NotEnabled(row.id.clone())),
+            None => Ok(chosen),
+        }
+    }
+
+    /// Syncs each of `rows` once, now; `told` hears each report as it comes. Needs an actix system.
+    ///
+    /// All have been written and recorded when it returns.
+    pub async fn sync_once(
+        &self,
+        rows: Vec<IntegrationRow>,
+        observer: &Arc<dyn Observer>,
+        stop: &Stop,
+        mut told: impl FnMut(&SyncReport),
+    ) -> Vec<SyncReport> {
+        let writer = self.spawn_writer();
+        let attempts = rows
+            .iter()
+            .map(|row| self.attempt(row, &writer, observer, stop));
+        let mut reports = Vec::new();
+        let mut ended = std::pin::pin!(stream::iter(attempts).buffer_unordered(AT_ONCE));
+        while let Some(report) = ended.next().await {
+            told(&report);
+            reports.push(report);
+        }
+        let _ = writer.address().send(Drain).await;
+        reports
+    }
+
+    async fn attempt(
+        &self,
+        row: &IntegrationRow,
+        writer: &WriterHandle,
+        observer: &Arc<dyn Observer>,
+        stop: &Stop,
+    ) -> SyncReport {
+        let job = match self.builder.build(row) {
+            Ok(job) => Arc::new(job),
+            Err(misconfigured) => return self.not_begun(row, writer, misconfigured.0).await,
+        };
+        let attempt = Attempt {
+            store: Arc::clone(&self.store),
+            writer: writer.clone(),
+            job,
+            observer: Arc::clone(observer),
+            stop: stop.asked.clone(),
+        };
+        attempt.make().await
+    }
+
+    async fn not_begun(
+        &self,
+        row: &IntegrationRow,
+        writer: &WriterHandle,
+        reason: String,
+    ) -> SyncReport {
+        let names = (
+            row.id.clone(),
+            row.tenant_id.clone(),
+            row.carrier_name.clone(),
+        );
+        let times = (self.clock.now(), Duration::ZERO);
+        let report = SyncReport::failed_whole(names, times, 0, Halt::Misconfigured { reason });
+        if let Err(error) = writer.record(report.record()).await {
+            tracing::error!(integration.id = %row.id, %error, "the outcome could not be recorded");
+        }
+        report
+    }
+
+    fn spawn_writer(&self) -> WriterHandle {
+        let actor = DbWriterActor::new(
+            Arc::clone(&self.store),
+            writer_policy(&self.config),
+            Arc::clone(&self.board),
+            Arc::clone(&self.clock),
+        );
+        let (address, _) = spawn_watched(actor, MAILBOX, |reason| {
+            tracing::debug!(%reason, "the writer has ended");
+        });
+        WriterHandle::new(address, self.config.writer.queue_rows)
+    }
+
+    fn supervisor_parts(&self, escalate: mpsc::UnboundedSender<String>) -> SupervisorParts {
+        SupervisorParts {
+            store: Arc::clone(&self.store),
+            builder: Arc::clone(&self.builder),
+            board: Arc::clone(&self.board),
+            clock: Arc::clone(&self.clock),
+            writer: writer_policy(&self.config),
+            queue_rows: self.config.writer.queue_rows,
+            discover_interval: self.config.supervisor.discover_interval,
+            start_spread: self.config.supervisor.start_spread,
+            parked_retry: self.config.supervisor.parked_retry,
+            migrate: self.migrates_on_start(),
+            allow_privileged_role: self.config.database.allow_privileged_role,
+            escalate,
+        }
+    }
+}
+
+fn store_options(config: &Config) -> StoreOptions {
+    let database = &config.database;
+    StoreOptions {
+        url: database.url.secret().clone(),
+        max_connections: database.max_connections,
+        acquire_timeout: database.acquire_timeout,
+        statement_timeout: database.statement_timeout,
+        lock_timeout: database.lock_timeout,
+    }
+}
+
+fn writer_policy(config: &Config) -> WriterPolicy {
+    let (first_wait, longest_wait) = WRITE_RETRY;
+    WriterPolicy {
+        batch: BatchPolicy {
+            max_rows: config.writer.max_batch_rows,
+            max_age: config.writer.max_batch_age,
+            max_in_flight: config.writer.max_in_flight,
+        },
+        retry: RetryPolicy {
+            first_wait,
+            longest_wait,
+            give_up_after: config.writer.retry_for,
+        },
+    }
+}
+
+fn carrier_settings(carrier: &CarrierConfig, config: &Config) -> CarrierSettings {
+    CarrierSettings {
+        limits: CarrierLimits {
+            account: RateLimit {
+                requests_per_second: carrier.requests_per_second,
+                burst: carrier.burst,
+            },
+            max_concurrency: carrier.max_concurrency,
+            host: RateLimit {
+                requests_per_second: carrier.host_requests_per_second,
+                burst: carrier.host_burst,
+            },
+        },
+        timeout: carrier.timeout,
+        max_attempts: carrier.max_attempts,
+        pages: carrier.pages,
+        policy: SyncPolicy {
+            max_calls: carrier.max_calls_per_sync.into(),
+            max_fallback_calls: carrier.max_fallback_calls as usize,
+            max_concurrency: carrier.max_concurrency,
+            max_batch_rows: config.writer.max_batch_rows,
+        },
+    }
+}
