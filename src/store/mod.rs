@@ -23,6 +23,9 @@ use crate::integration::{IntegrationRow, SyncRecord};
 
 pub use connect::{StoreOptions, connect};
 
+/// A year: beyond it an interval is a typing error.
+const MAX_INTERVAL_MINUTES: i64 = 365 * 24 * 60;
+
 /// Why the database did not do it, named by what the caller does next.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -210,6 +213,31 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Closes every connection; later calls fail with `Unavailable`.
     async fn close(&self);
+}
+
+impl IntegrationChange {
+    /// Refuses what no engine may store, in the same words for both.
+    fn validate(&self) -> Result<(), StoreError> {
+        match self.sync_interval_minutes {
+            Some(minutes) if !(1..=MAX_INTERVAL_MINUTES).contains(&minutes) => {
+                Err(StoreError::Invalid(format!(
+                    "sync interval of {minutes} minutes: 1 to {MAX_INTERVAL_MINUTES} are allowed"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl DeviceFilter {
+    fn validate(&self) -> Result<(), StoreError> {
+        match self.limit {
+            0 => Err(StoreError::Invalid(
+                "a page of 0 devices: 1 or more are allowed".into(),
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 fn unknown_integration(id: &IntegrationId) -> StoreError {

@@ -1,10 +1,18 @@
-//! What crosses a boundary: files, the environment, processes, databases, sockets.
+//! What crosses a boundary, against real files, processes and servers: one binary, a module per
+//! boundary.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    missing_docs
+)]
 
 mod carrier_cases;
 mod cli;
 mod config;
 mod end_to_end;
 mod fleet;
+mod postgres;
 mod simulator;
+mod store;

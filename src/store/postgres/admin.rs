@@ -117,6 +117,7 @@ async fn apply(
     id: &IntegrationId,
     change: &IntegrationChange,
 ) -> Result<(), StoreError> {
+    change.validate()?;
     let secret = |secret: &Option<SecretString>| {
         secret
             .as_ref()

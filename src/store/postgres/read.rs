@@ -114,6 +114,7 @@ pub(super) async fn devices(
     limits: &Limits,
     filter: &DeviceFilter,
 ) -> Result<Vec<DeviceRow>, StoreError> {
+    filter.validate()?;
     let scope = filter
         .tenant_id
         .as_ref()

@@ -99,6 +99,7 @@ pub(super) async fn devices(
     connection: &mut SqliteConnection,
     filter: &DeviceFilter,
 ) -> Result<Vec<DeviceRow>, StoreError> {
+    filter.validate()?;
     let after = filter
         .after
         .as_ref()

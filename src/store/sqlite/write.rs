@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
 use serde_json::json;
 use sqlx::{Connection, SqliteConnection, query, query_as};
 
@@ -60,22 +61,24 @@ async fn write_tenant(
     Ok(failures)
 }
 
+/// The tenant comes out of the rows like the device: given as a parameter, it would invite the planner
+/// to walk the tenant's devices and read the whole batch anew for each (rows times rows).
 const UPDATE: &str = concat!(
     "UPDATE device_connections AS d SET \
-        data_used_bytes = COALESCE(u.value ->> 2, d.data_used_bytes), \
-        data_used_mb = COALESCE((u.value ->> 3) / 100.0, d.data_used_mb), \
-        data_used_updated_at = COALESCE(u.value ->> 4, d.data_used_updated_at), \
-        billing_cycle_start = COALESCE(u.value ->> 5, d.billing_cycle_start), \
-        billing_cycle_end = COALESCE(u.value ->> 6, d.billing_cycle_end), \
-        billing_cycle_source = COALESCE(u.value ->> 7, d.billing_cycle_source), \
-        sim_status = COALESCE(u.value ->> 8, d.sim_status), \
-        network_status = COALESCE(u.value ->> 9, d.network_status), \
-        sim_iccid = COALESCE(d.sim_iccid, u.value ->> 10), \
+        data_used_bytes = COALESCE(u.value ->> 3, d.data_used_bytes), \
+        data_used_mb = COALESCE((u.value ->> 4) / 100.0, d.data_used_mb), \
+        data_used_updated_at = COALESCE(u.value ->> 5, d.data_used_updated_at), \
+        billing_cycle_start = COALESCE(u.value ->> 6, d.billing_cycle_start), \
+        billing_cycle_end = COALESCE(u.value ->> 7, d.billing_cycle_end), \
+        billing_cycle_source = COALESCE(u.value ->> 8, d.billing_cycle_source), \
+        sim_status = COALESCE(u.value ->> 9, d.sim_status), \
+        network_status = COALESCE(u.value ->> 10, d.network_status), \
+        sim_iccid = COALESCE(d.sim_iccid, u.value ->> 11), \
         updated_at = ",
     now!(),
-    " FROM json_each(?2) AS u \
-      WHERE d.tenant_id = ?1 AND d.device_id = u.value ->> 0 \
-        AND d.carrier_integration_id = u.value ->> 1"
+    " FROM json_each(?1) AS u \
+      WHERE d.tenant_id = u.value ->> 0 AND d.device_id = u.value ->> 1 \
+        AND d.carrier_integration_id = u.value ->> 2"
 );
 
 /// Updates rows and answers how many matched; a row is matched once, devices are unique in a tenant.
@@ -84,20 +87,18 @@ async fn update(
     tenant: &TenantId,
     rows: &[RowChange<'_>],
 ) -> Result<u64, sqlx::Error> {
-    let rows: Vec<_> = rows.iter().map(as_json).collect();
-    let done = query(UPDATE)
-        .bind(tenant.as_str())
-        .bind(serde_json::Value::Array(rows).to_string())
-        .execute(transaction)
-        .await?;
+    let rows: Vec<_> = rows.iter().map(|row| as_json(tenant, row)).collect();
+    let rows = serde_json::to_string(&rows).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let done = query(UPDATE).bind(rows).execute(transaction).await?;
     Ok(done.rows_affected())
 }
 
-/// In the order that [`UPDATE`] counts.
-fn as_json(row: &RowChange<'_>) -> serde_json::Value {
-    json!([
-        row.device_id.as_str(),
-        row.integration_id.as_str(),
+/// A tuple becomes a JSON array, in the order that [`UPDATE`] counts.
+fn as_json<'a>(tenant: &'a TenantId, row: &'a RowChange<'_>) -> impl Serialize + 'a {
+    (
+        tenant,
+        row.device_id,
+        row.integration_id,
         row.used.map(|(used, _)| used.as_i64()),
         row.used.map(|(used, _)| used.megabyte_hundredths()),
         row.used.map(|(_, read_at)| to_text(read_at)),
@@ -107,7 +108,7 @@ fn as_json(row: &RowChange<'_>) -> serde_json::Value {
         row.sim_status.map(|status| status.as_str()),
         row.network_status.map(|status| status.as_str()),
         row.iccid,
-    ])
+    )
 }
 
 /// The rows that matched nothing, and why. The transaction holds the write lock, so this is what the

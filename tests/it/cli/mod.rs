@@ -5,6 +5,7 @@ mod devices;
 mod integrations;
 mod migrate;
 mod output;
+mod postgres;
 mod usage;
 
 use std::{

@@ -1,0 +1,297 @@
+//! Promises about administration.
+
+use carrier_sync::store::{IntegrationChange, LinkReceipt, NewIntegration, StoreError};
+use secrecy::ExposeSecret;
+
+use crate::store::fleet::*;
+
+fn invalid<T: std::fmt::Debug>(told: Result<T, StoreError>) -> String {
+    match told {
+        Err(StoreError::Invalid(text)) => text,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn new(fields: IntegrationChange) -> NewIntegration {
+    NewIntegration {
+        id: None,
+        tenant_id: tenant("t"),
+        carrier_name: "hologram".into(),
+        fields,
+    }
+}
+
+pub async fn an_integration_is_added_with_defaults_and_named(fleet: &Fleet) {
+    let first = fleet
+        .admin
+        .add_integration(&new(IntegrationChange::default()))
+        .await
+        .unwrap();
+    let second = fleet
+        .admin
+        .add_integration(&new(IntegrationChange::default()))
+        .await
+        .unwrap();
+    assert_ne!(first, second, "several accounts per carrier and tenant");
+    let rows = fleet.service.integrations().await.unwrap();
+    let row = rows.iter().find(|row| row.id == first).unwrap();
+    assert_eq!(
+        (row.tenant_id.as_str(), row.carrier_name.as_str()),
+        ("t", "hologram")
+    );
+    assert!(row.enabled && row.sync_enabled);
+    assert_eq!(
+        (row.sync_interval_minutes, row.last_sync_status.as_str()),
+        (60, "never")
+    );
+    assert_eq!(row.config, serde_json::json!({}));
+    assert!(row.api_key.is_none() && row.last_sync_at.is_none());
+}
+
+pub async fn an_integration_is_changed_field_by_field(fleet: &Fleet) {
+    let config = serde_json::json!({ "devices": ["ä", 1.5, null] });
+    let all = IntegrationChange {
+        display_name: Some("Main".into()),
+        enabled: Some(true),
+        sync_enabled: Some(false),
+        sync_interval_minutes: Some(5),
+        api_key: Some("key".into()),
+        api_secret: Some("secret".into()),
+        api_base_url: Some("https://example.test/api".into()),
+        account_id: Some("42".into()),
+        config: Some(config.clone()),
+    };
+    let id = fleet.admin.add_integration(&new(all)).await.unwrap();
+    let change = IntegrationChange {
+        enabled: Some(false),
+        api_base_url: Some(String::new()),
+        api_key: Some("other".into()),
+        ..IntegrationChange::default()
+    };
+    fleet.admin.set_integration(&id, &change).await.unwrap();
+
+    let row = fleet.service.integrations().await.unwrap().remove(0);
+    assert_eq!(row.display_name.as_deref(), Some("Main"));
+    assert_eq!(
+        (row.enabled, row.sync_enabled, row.sync_interval_minutes),
+        (false, false, 5)
+    );
+    assert_eq!(row.api_key.as_ref().unwrap().expose_secret(), "other");
+    assert_eq!(row.api_secret.as_ref().unwrap().expose_secret(), "secret");
+    assert_eq!(
+        (row.api_base_url, row.account_id.as_deref()),
+        (None, Some("42"))
+    );
+    assert_eq!(row.config, config);
+}
+
+pub async fn an_impossible_change_is_refused_and_changes_nothing(fleet: &Fleet) {
+    let id = fleet
+        .admin
+        .add_integration(&new(IntegrationChange::default()))
+        .await
+        .unwrap();
+    for minutes in [0, -5, i64::MAX] {
+        let interval = IntegrationChange {
+            sync_interval_minutes: Some(minutes),
+            display_name: Some("never".into()),
+            ..IntegrationChange::default()
+        };
+        let text = invalid(fleet.admin.set_integration(&id, &interval).await);
+        assert!(text.contains("interval"), "{text}");
+        invalid(fleet.admin.add_integration(&new(interval)).await);
+    }
+    let again = NewIntegration {
+        id: Some(id),
+        ..new(IntegrationChange::default())
+    };
+    invalid(fleet.admin.add_integration(&again).await);
+    let rows = fleet.service.integrations().await.unwrap();
+    assert_eq!((rows.len(), rows[0].display_name.as_deref()), (1, None));
+}
+
+pub async fn an_unknown_integration_is_named_in_the_error(fleet: &Fleet) {
+    let id = integration("nobody-7");
+    let change = IntegrationChange::default();
+    for text in [
+        invalid(fleet.admin.set_integration(&id, &change).await),
+        invalid(fleet.admin.remove_integration(&id).await),
+        invalid(fleet.admin.link_devices(&id, &[link("d")]).await),
+    ] {
+        assert!(text.contains("nobody-7"), "{text}");
+    }
+}
+
+pub async fn a_removed_integration_leaves_its_devices_unlinked(fleet: &Fleet) {
+    fleet.account("t", "i", 3).await;
+    fleet.account("u", "j", 2).await;
+    assert_eq!(
+        fleet
+            .admin
+            .remove_integration(&integration("i"))
+            .await
+            .unwrap(),
+        3
+    );
+    let devices = fleet.devices("t").await;
+    assert_eq!(devices.len(), 3);
+    assert!(
+        devices
+            .iter()
+            .all(|device| device.carrier_integration_id.is_none())
+    );
+    assert!(
+        fleet
+            .devices("u")
+            .await
+            .iter()
+            .all(|device| device.carrier_integration_id.is_some())
+    );
+    assert_eq!(fleet.service.integrations().await.unwrap().len(), 1);
+}
+
+pub async fn links_make_and_update_rows_and_are_idempotent(fleet: &Fleet) {
+    fleet.account("t", "i", 2).await;
+    let mut links = vec![
+        named_link("d0000", "new-name"),
+        link("d0001"),
+        link("extra"),
+    ];
+    links[2].sim_iccid = Some("8944".into());
+    let receipt = fleet
+        .admin
+        .link_devices(&integration("i"), &links)
+        .await
+        .unwrap();
+    assert_eq!(
+        receipt,
+        LinkReceipt {
+            created: 1,
+            updated: 2
+        }
+    );
+    let names: Vec<_> = fleet
+        .devices("t")
+        .await
+        .into_iter()
+        .map(|row| row.carrier_device_id.unwrap())
+        .collect();
+    assert_eq!(names, ["new-name", "c-d0001", "c-extra"]);
+
+    links[2].sim_iccid = None;
+    let receipt = fleet
+        .admin
+        .link_devices(&integration("i"), &links)
+        .await
+        .unwrap();
+    assert_eq!(
+        receipt,
+        LinkReceipt {
+            created: 0,
+            updated: 3
+        }
+    );
+    assert_eq!(
+        fleet.device("t", "extra").await.sim_iccid.as_deref(),
+        Some("8944")
+    );
+    assert_eq!(
+        fleet
+            .admin
+            .link_devices(&integration("i"), &[])
+            .await
+            .unwrap(),
+        LinkReceipt::default()
+    );
+}
+
+pub async fn a_conflicting_link_refuses_the_whole_list_and_names_offenders(fleet: &Fleet) {
+    fleet.account("t", "i", 8).await;
+    fleet.bare_account("t", "other").await;
+    let before = fleet.devices("t").await;
+
+    // Names that other devices of the account hold.
+    let taken: Vec<_> = (0..8)
+        .map(|n| named_link(&format!("x{n}"), &format!("c-{}", device_name(n))))
+        .chain([link("innocent")])
+        .collect();
+    let text = invalid(fleet.admin.link_devices(&integration("i"), &taken).await);
+    assert_eq!(text.matches("belongs to device").count(), 5, "{text}");
+    assert!(text.contains("and 3 more"), "{text}");
+    // A device of another account; a list that contradicts itself.
+    let elsewhere = [link("d0000"), link("innocent")];
+    let text = invalid(
+        fleet
+            .admin
+            .link_devices(&integration("other"), &elsewhere)
+            .await,
+    );
+    assert!(
+        text.contains("d0000") && text.contains("integration i"),
+        "{text}"
+    );
+    let twice = [named_link("x", "same"), named_link("y", "same")];
+    invalid(
+        fleet
+            .admin
+            .link_devices(&integration("other"), &twice)
+            .await,
+    );
+    let twice = [named_link("x", "one"), named_link("x", "two")];
+    invalid(
+        fleet
+            .admin
+            .link_devices(&integration("other"), &twice)
+            .await,
+    );
+
+    assert_eq!(fleet.devices("t").await, before, "all or none");
+}
+
+pub async fn two_devices_may_swap_their_names_at_the_carrier(fleet: &Fleet) {
+    fleet.account("t", "i", 2).await;
+    let swap = [
+        named_link("d0000", "c-d0001"),
+        named_link("d0001", "c-d0000"),
+    ];
+    let receipt = fleet
+        .admin
+        .link_devices(&integration("i"), &swap)
+        .await
+        .unwrap();
+    assert_eq!(
+        receipt,
+        LinkReceipt {
+            created: 0,
+            updated: 2
+        }
+    );
+    assert_eq!(
+        fleet
+            .device("t", "d0000")
+            .await
+            .carrier_device_id
+            .as_deref(),
+        Some("c-d0001")
+    );
+}
+
+pub async fn a_store_that_was_closed_is_unavailable(fleet: &Fleet) {
+    fleet.service.close().await;
+    let told = fleet.service.integrations().await;
+    assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
+}
+
+pub async fn migrating_again_keeps_every_row(fleet: &Fleet) {
+    fleet.account("t", "i", 3).await;
+    fleet
+        .service
+        .write(&[batch("t", "i", vec![everything("d0000", 77)])])
+        .await
+        .unwrap();
+    let before = fleet.devices("t").await;
+    fleet.admin.migrate(None).await.unwrap();
+    fleet.admin.migrate(None).await.unwrap();
+    fleet.service.check(false).await.unwrap();
+    assert_eq!(fleet.devices("t").await, before);
+}

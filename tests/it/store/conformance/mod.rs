@@ -1,0 +1,55 @@
+//! What every engine promises. Each function is a promise, run once per engine.
+
+pub mod admin;
+pub mod read;
+pub mod record;
+pub mod write;
+
+/// Makes a test of each promise for one engine; `$open` makes its [`super::fleet::Fleet`].
+macro_rules! on_engine {
+    ($open:expr) => {
+        $crate::store::conformance::on_engine!(@each $open;
+            write::every_field_comes_back_as_written,
+            write::a_field_that_was_not_fetched_keeps_its_stored_value,
+            write::missing_usage_is_never_zero_and_zero_is_written,
+            write::an_iccid_is_stored_only_where_none_is,
+            write::bad_rows_among_thousands_are_isolated_and_told,
+            write::a_batch_of_bad_rows_only_is_told_and_harms_no_other_batch,
+            write::a_row_that_is_gone_or_linked_elsewhere_is_left_alone_and_told,
+            write::a_device_named_twice_takes_the_last_word,
+            write::receipts_answer_batches_in_order_across_tenants,
+            write::writing_the_same_batch_again_changes_nothing,
+            write::the_same_device_name_of_another_tenant_is_another_device,
+            write::nothing_to_write_is_no_error,
+            read::integrations_of_all_tenants_are_seen_by_id,
+            read::linked_devices_come_never_read_first_then_oldest,
+            read::linked_devices_are_those_with_a_name_at_the_carrier,
+            read::an_unreadable_row_costs_no_other,
+            read::devices_are_listed_in_pages_without_gap_or_repetition,
+            record::success_moves_both_times_and_clears_the_error,
+            record::partial_and_error_keep_the_last_success,
+            record::an_interrupted_sync_keeps_the_last_sync_time,
+            record::a_record_of_a_removed_integration_is_refused,
+            admin::an_integration_is_added_with_defaults_and_named,
+            admin::an_integration_is_changed_field_by_field,
+            admin::an_impossible_change_is_refused_and_changes_nothing,
+            admin::an_unknown_integration_is_named_in_the_error,
+            admin::a_removed_integration_leaves_its_devices_unlinked,
+            admin::links_make_and_update_rows_and_are_idempotent,
+            admin::a_conflicting_link_refuses_the_whole_list_and_names_offenders,
+            admin::two_devices_may_swap_their_names_at_the_carrier,
+            admin::a_store_that_was_closed_is_unavailable,
+            admin::migrating_again_keeps_every_row,
+        );
+    };
+    (@each $open:expr; $($module:ident :: $promise:ident,)+) => {
+        $(
+            #[tokio::test]
+            async fn $promise() {
+                let fleet = $open.await;
+                $crate::store::conformance::$module::$promise(&fleet).await;
+            }
+        )+
+    };
+}
+pub(crate) use on_engine;

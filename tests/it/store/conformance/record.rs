@@ -1,0 +1,82 @@
+//! Promises about what is recorded of a sync.
+
+use carrier_sync::integration::{IntegrationRow, Outcome, SyncRecord};
+use carrier_sync::store::StoreError;
+
+use crate::store::fleet::*;
+
+fn ended(second: Option<u32>, outcome: Outcome) -> SyncRecord {
+    SyncRecord {
+        tenant_id: tenant("t"),
+        integration_id: integration("i"),
+        started_at: second.map(at),
+        outcome,
+        error: (outcome != Outcome::Success).then(|| "carrier said \0 no".into()),
+    }
+}
+
+async fn after(fleet: &Fleet, record: &SyncRecord) -> IntegrationRow {
+    fleet.service.record(record).await.unwrap();
+    fleet.service.integrations().await.unwrap().remove(0)
+}
+
+pub async fn success_moves_both_times_and_clears_the_error(fleet: &Fleet) {
+    fleet.bare_account("t", "i").await;
+    let row = after(fleet, &ended(Some(1), Outcome::Error)).await;
+    assert_eq!((row.last_sync_at, row.last_success_at), (Some(at(1)), None));
+    assert!(row.last_sync_error.unwrap().contains("carrier said"));
+    let row = after(fleet, &ended(Some(2), Outcome::Success)).await;
+    assert_eq!(
+        (row.last_sync_at, row.last_success_at),
+        (Some(at(2)), Some(at(2)))
+    );
+    assert_eq!(
+        (row.last_sync_status.as_str(), row.last_sync_error),
+        ("success", None)
+    );
+}
+
+pub async fn partial_and_error_keep_the_last_success(fleet: &Fleet) {
+    fleet.bare_account("t", "i").await;
+    after(fleet, &ended(Some(1), Outcome::Success)).await;
+    for (second, outcome) in [(2, Outcome::Partial), (3, Outcome::Error)] {
+        let row = after(fleet, &ended(Some(second), outcome)).await;
+        assert_eq!(
+            (row.last_sync_at, row.last_success_at),
+            (Some(at(second)), Some(at(1)))
+        );
+        assert_eq!(row.last_sync_status, outcome.as_str());
+        assert!(row.last_sync_error.is_some());
+    }
+}
+
+pub async fn an_interrupted_sync_keeps_the_last_sync_time(fleet: &Fleet) {
+    fleet.bare_account("t", "i").await;
+    let row = after(fleet, &ended(None, Outcome::Partial)).await;
+    assert_eq!(
+        (row.last_sync_at, row.last_sync_status.as_str()),
+        (None, "partial")
+    );
+    after(fleet, &ended(Some(1), Outcome::Success)).await;
+    for outcome in [Outcome::Error, Outcome::Success] {
+        let row = after(fleet, &ended(None, outcome)).await;
+        assert_eq!(
+            (row.last_sync_at, row.last_success_at),
+            (Some(at(1)), Some(at(1)))
+        );
+    }
+}
+
+pub async fn a_record_of_a_removed_integration_is_refused(fleet: &Fleet) {
+    fleet.bare_account("u", "i").await;
+    let told = fleet
+        .service
+        .record(&ended(Some(1), Outcome::Success))
+        .await;
+    assert!(matches!(told, Err(StoreError::Invalid(text)) if text.contains('i')));
+    let row = fleet.service.integrations().await.unwrap().remove(0);
+    assert_eq!(
+        row.last_sync_status, "never",
+        "another tenant's account of this id"
+    );
+}

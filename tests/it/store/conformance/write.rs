@@ -1,0 +1,371 @@
+//! Promises about device rows.
+
+use std::collections::BTreeSet;
+
+use carrier_sync::device::{CycleSource, DeviceInfo, DeviceUpdate, SimStatus, Usage};
+use carrier_sync::store::{DeviceRow, StoreError};
+
+use crate::store::fleet::*;
+
+pub async fn every_field_comes_back_as_written(fleet: &Fleet) {
+    fleet.account("t", "i", 2).await;
+    let update = everything("d0000", 503_417_039);
+    let receipts = fleet
+        .service
+        .write(&[batch("t", "i", vec![update])])
+        .await
+        .unwrap();
+    assert_eq!((receipts[0].written, receipts[0].failures.len()), (1, 0));
+
+    let cycle = cycle(11, CycleSource::Reported);
+    assert_eq!(
+        fleet.device("t", "d0000").await,
+        DeviceRow {
+            tenant_id: tenant("t"),
+            device_id: nothing("d0000").device_id,
+            carrier_integration_id: Some(integration("i")),
+            carrier_device_id: Some("c-d0000".into()),
+            sim_iccid: Some("8944-d0000".into()),
+            sim_status: Some("active".into()),
+            network_status: Some("connected".into()),
+            data_used_bytes: Some(503_417_039),
+            data_used_mb: Some(480.1),
+            data_used_updated_at: Some(at(0)),
+            billing_cycle_start: Some(cycle.start()),
+            billing_cycle_end: Some(cycle.end()),
+            billing_cycle_source: Some("reported".into()),
+        }
+    );
+    assert_eq!(
+        fleet.device("t", "d0001").await.data_used_bytes,
+        None,
+        "its neighbour"
+    );
+
+    // The largest count that there is, and its megabytes to the last digit.
+    let most = i64::MAX as u64;
+    fleet
+        .service
+        .write(&[batch("t", "i", vec![used("d0001", most)])])
+        .await
+        .unwrap();
+    let row = fleet.device("t", "d0001").await;
+    assert_eq!(row.data_used_bytes, Some(i64::MAX));
+    assert_eq!(row.data_used_mb, Some(8_796_093_022_208.0));
+}
+
+pub async fn a_field_that_was_not_fetched_keeps_its_stored_value(fleet: &Fleet) {
+    fleet.account("t", "i", 1).await;
+    fleet
+        .service
+        .write(&[batch("t", "i", vec![everything("d0000", 1_000)])])
+        .await
+        .unwrap();
+    let before = fleet.device("t", "d0000").await;
+
+    let silent = DeviceUpdate {
+        observed_at: at(9),
+        ..nothing("d0000")
+    };
+    fleet
+        .service
+        .write(&[batch("t", "i", vec![silent])])
+        .await
+        .unwrap();
+    assert_eq!(fleet.device("t", "d0000").await, before);
+
+    // Each field moves alone; usage without a cycle keeps all three columns of the cycle.
+    let info = DeviceInfo {
+        sim_status: Some(SimStatus::Suspended),
+        ..DeviceInfo::default()
+    };
+    let update = DeviceUpdate {
+        observed_at: at(9),
+        info,
+        ..used("d0000", 2_000)
+    };
+    fleet
+        .service
+        .write(&[batch("t", "i", vec![update])])
+        .await
+        .unwrap();
+    let expected = DeviceRow {
+        sim_status: Some("suspended".into()),
+        data_used_bytes: Some(2_000),
+        data_used_mb: Some(0.0),
+        data_used_updated_at: Some(at(9)),
+        ..before
+    };
+    assert_eq!(fleet.device("t", "d0000").await, expected);
+}
+
+pub async fn missing_usage_is_never_zero_and_zero_is_written(fleet: &Fleet) {
+    fleet.account("t", "i", 2).await;
+    let info_only = DeviceUpdate {
+        usage: None,
+        ..everything("d0000", 0)
+    };
+    let zero = used("d0001", 0);
+    fleet
+        .service
+        .write(&[batch("t", "i", vec![info_only, zero])])
+        .await
+        .unwrap();
+
+    let row = fleet.device("t", "d0000").await;
+    assert_eq!(row.sim_status.as_deref(), Some("active"));
+    assert_eq!(
+        (
+            row.data_used_bytes,
+            row.data_used_mb,
+            row.data_used_updated_at
+        ),
+        (None, None, None)
+    );
+    let row = fleet.device("t", "d0001").await;
+    assert_eq!(
+        (row.data_used_bytes, row.data_used_mb),
+        (Some(0), Some(0.0))
+    );
+    assert_eq!(row.data_used_updated_at, Some(at(0)));
+}
+
+pub async fn an_iccid_is_stored_only_where_none_is(fleet: &Fleet) {
+    fleet.account("t", "i", 1).await;
+    let told = |iccid: &str| {
+        let info = DeviceInfo {
+            iccid: Some(iccid.into()),
+            ..DeviceInfo::default()
+        };
+        DeviceUpdate {
+            info,
+            ..nothing("d0000")
+        }
+    };
+    for iccid in ["first", "second"] {
+        fleet
+            .service
+            .write(&[batch("t", "i", vec![told(iccid)])])
+            .await
+            .unwrap();
+        assert_eq!(
+            fleet.device("t", "d0000").await.sim_iccid.as_deref(),
+            Some("first")
+        );
+    }
+}
+
+/// A rule of ours that the platform's own table might have: it breaks for one count of bytes.
+/// SQLite adds no constraint to a table that is there, so there it is a trigger.
+async fn refuse_bytes(fleet: &Fleet, bytes: u64) {
+    if fleet.service.engine() == "postgres" {
+        let sql = "ALTER TABLE device_connections ADD CONSTRAINT no_such_count";
+        fleet
+            .execute(&format!("{sql} CHECK (data_used_bytes <> {bytes})"))
+            .await;
+    } else {
+        let sql = "CREATE TRIGGER strict BEFORE UPDATE ON device_connections";
+        let raise = "BEGIN SELECT RAISE(ABORT, 'violates no_such_count'); END";
+        fleet
+            .execute(&format!("{sql} WHEN NEW.data_used_bytes = {bytes} {raise}"))
+            .await;
+    }
+}
+
+pub async fn bad_rows_among_thousands_are_isolated_and_told(fleet: &Fleet) {
+    fleet.account("t", "i", 3_000).await;
+    refuse_bytes(fleet, 666).await;
+    let bad = BTreeSet::from([0, 1_500, 1_501, 2_999]);
+    let bytes = |n: usize| {
+        if bad.contains(&n) {
+            666
+        } else {
+            1_000_000 + n as u64
+        }
+    };
+    let updates = (0..3_000)
+        .map(|n| everything(&device_name(n), bytes(n)))
+        .collect();
+
+    let receipts = fleet
+        .service
+        .write(&[batch("t", "i", updates)])
+        .await
+        .unwrap();
+    assert_eq!(receipts[0].written, 2_996);
+    let failed: BTreeSet<_> = receipts[0]
+        .failures
+        .iter()
+        .map(|failure| failure.device_id.to_string())
+        .collect();
+    assert_eq!(failed, bad.iter().map(|n| device_name(*n)).collect());
+    for failure in &receipts[0].failures {
+        assert!(
+            failure.reason.contains("no_such_count"),
+            "{}",
+            failure.reason
+        );
+        assert!(
+            !failure.reason.contains("8944"),
+            "not the row: {}",
+            failure.reason
+        );
+    }
+    for (n, row) in fleet.devices("t").await.iter().enumerate() {
+        let expected = (!bad.contains(&n)).then(|| bytes(n).cast_signed());
+        assert_eq!(row.data_used_bytes, expected, "{n}");
+    }
+}
+
+pub async fn a_batch_of_bad_rows_only_is_told_and_harms_no_other_batch(fleet: &Fleet) {
+    fleet.account("t", "i", 20).await;
+    fleet.account("u", "j", 20).await;
+    refuse_bytes(fleet, 666).await;
+    let all = |bytes| (0..20).map(|n| used(&device_name(n), bytes)).collect();
+    let batches = [batch("t", "i", all(666)), batch("u", "j", all(5))];
+    let receipts = fleet.service.write(&batches).await.unwrap();
+    assert_eq!((receipts[0].written, receipts[0].failures.len()), (0, 20));
+    assert_eq!((receipts[1].written, receipts[1].failures.len()), (20, 0));
+}
+
+pub async fn a_row_that_is_gone_or_linked_elsewhere_is_left_alone_and_told(fleet: &Fleet) {
+    fleet.account("t", "i", 4).await;
+    fleet.bare_account("t", "other").await;
+    fleet
+        .execute(
+            "UPDATE device_connections SET carrier_integration_id = 'other' WHERE device_id = 'd0001'; \
+             UPDATE device_connections SET carrier_integration_id = NULL WHERE device_id = 'd0002'; \
+             DELETE FROM device_connections WHERE device_id = 'd0003'",
+        )
+        .await;
+    let updates = (0..4).map(|n| used(&device_name(n), 9)).collect();
+    let receipts = fleet
+        .service
+        .write(&[batch("t", "i", updates)])
+        .await
+        .unwrap();
+
+    assert_eq!(receipts[0].written, 1);
+    let told: Vec<_> = receipts[0]
+        .failures
+        .iter()
+        .map(|failure| (failure.device_id.as_str(), failure.reason.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("d0001", "the device is linked to another integration"),
+            ("d0002", "the device is no longer linked to an integration"),
+            ("d0003", "no such device in the database"),
+        ]
+    );
+    let bytes: Vec<_> = fleet
+        .devices("t")
+        .await
+        .iter()
+        .map(|row| row.data_used_bytes)
+        .collect();
+    assert_eq!(bytes, [Some(9), None, None]);
+}
+
+pub async fn a_device_named_twice_takes_the_last_word(fleet: &Fleet) {
+    fleet.account("t", "i", 1).await;
+    let later = DeviceUpdate {
+        observed_at: at(5),
+        ..used("d0000", 30)
+    };
+    let batches = [
+        batch("t", "i", vec![everything("d0000", 10)]),
+        batch("t", "i", vec![used("d0000", 20), later]),
+    ];
+    let receipts = fleet.service.write(&batches).await.unwrap();
+    assert_eq!(
+        receipts
+            .iter()
+            .map(|receipt| receipt.written)
+            .collect::<Vec<_>>(),
+        [1, 1]
+    );
+    let row = fleet.device("t", "d0000").await;
+    assert_eq!(
+        (row.data_used_bytes, row.data_used_updated_at),
+        (Some(30), Some(at(5)))
+    );
+    assert_eq!(
+        row.sim_status.as_deref(),
+        Some("active"),
+        "the first batch's other words stay"
+    );
+}
+
+pub async fn receipts_answer_batches_in_order_across_tenants(fleet: &Fleet) {
+    for (tenant, id) in [("b", "ib"), ("a", "ia"), ("c", "ic")] {
+        fleet.account(tenant, id, 5).await;
+    }
+    let updates = |count| (0..count).map(|n| used(&device_name(n), 7)).collect();
+    let batches = [
+        batch("b", "ib", updates(1)),
+        batch("a", "ia", updates(2)),
+        batch("c", "ic", vec![]),
+        batch("b", "ib", updates(3)),
+        batch("c", "ic", updates(9)),
+    ];
+    let receipts = fleet.service.write(&batches).await.unwrap();
+    let told: Vec<_> = receipts
+        .iter()
+        .map(|r| (r.written, r.failures.len()))
+        .collect();
+    assert_eq!(told, [(1, 0), (2, 0), (0, 0), (3, 0), (5, 4)]);
+}
+
+pub async fn writing_the_same_batch_again_changes_nothing(fleet: &Fleet) {
+    fleet.account("t", "i", 10).await;
+    let updates = (0..10)
+        .map(|n| everything(&device_name(n), 1 << n))
+        .collect();
+    let batches = [batch("t", "i", updates)];
+    let first = fleet.service.write(&batches).await.unwrap();
+    let before = fleet.devices("t").await;
+    assert_eq!(fleet.service.write(&batches).await.unwrap(), first);
+    assert_eq!(fleet.devices("t").await, before);
+}
+
+pub async fn the_same_device_name_of_another_tenant_is_another_device(fleet: &Fleet) {
+    fleet.account("t", "i", 1).await;
+    fleet.account("u", "j", 1).await;
+    // A tenant's batch that names another tenant's account reaches neither.
+    let batches = [
+        batch("t", "i", vec![used("d0000", 1)]),
+        batch("t", "j", vec![used("d0000", 2)]),
+    ];
+    let receipts = fleet.service.write(&batches).await.unwrap();
+    assert_eq!(
+        receipts
+            .iter()
+            .map(|receipt| receipt.written)
+            .collect::<Vec<_>>(),
+        [1, 0]
+    );
+    assert_eq!(fleet.device("t", "d0000").await.data_used_bytes, Some(1));
+    assert_eq!(fleet.device("u", "d0000").await.data_used_bytes, None);
+}
+
+pub async fn nothing_to_write_is_no_error(fleet: &Fleet) {
+    assert!(fleet.service.write(&[]).await.unwrap().is_empty());
+    let receipts = fleet
+        .service
+        .write(&[batch("t", "i", vec![])])
+        .await
+        .unwrap();
+    assert_eq!((receipts.len(), receipts[0].written), (1, 0));
+    let stray = Usage {
+        cycle: Some(cycle(11, CycleSource::Derived)),
+        ..usage(1)
+    };
+    let stray = DeviceUpdate {
+        usage: Some(stray),
+        ..nothing("nobody")
+    };
+    let told: Result<_, StoreError> = fleet.service.write(&[batch("t", "i", vec![stray])]).await;
+    assert_eq!(told.unwrap()[0].failures.len(), 1);
+}

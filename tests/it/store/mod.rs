@@ -1,0 +1,10 @@
+//! The promises of `Store`: one suite for both engines, then what only one of them can promise.
+
+mod adoption;
+mod conformance;
+mod fleet;
+mod isolation;
+mod postgres;
+mod roles;
+mod sqlite;
+mod unavailable;

@@ -1,0 +1,117 @@
+//! The suite on SQLite, and what only a file can promise.
+
+use std::os::unix::fs::PermissionsExt;
+
+use carrier_sync::store::{StoreError, connect};
+
+use super::conformance::on_engine;
+use super::fleet::{Fleet, batch, device_name, used};
+use crate::postgres::store_options;
+
+on_engine!(Fleet::sqlite());
+
+#[tokio::test]
+async fn a_new_file_and_its_folders_are_for_their_owner_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("made/for/it/fleet.db");
+    let store = connect(&store_options(&format!("sqlite://{}", path.display()))).unwrap();
+    assert!(!path.exists(), "nothing is made before it is needed");
+    assert!(matches!(
+        store.check(false).await,
+        Err(StoreError::SchemaNotMigrated(_))
+    ));
+    store.migrate(None).await.unwrap();
+    store.check(false).await.unwrap();
+    for file in ["fleet.db", "fleet.db-wal"] {
+        let mode = path
+            .with_file_name(file)
+            .metadata()
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_in_memory_lasts_as_long_as_its_store() {
+    let store = connect(&store_options("sqlite::memory:")).unwrap();
+    store.migrate(None).await.unwrap();
+    store.check(false).await.unwrap();
+    assert!(store.integrations().await.unwrap().is_empty());
+    let other = connect(&store_options("sqlite::memory:")).unwrap();
+    assert!(matches!(
+        other.check(false).await,
+        Err(StoreError::SchemaNotMigrated(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_made_is_unavailable_and_named() {
+    let store = connect(&store_options("sqlite:///proc/nowhere/fleet.db")).unwrap();
+    let told = store.integrations().await;
+    assert!(
+        matches!(&told, Err(StoreError::Unavailable(text)) if text.contains("/proc/nowhere")),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn columns_that_an_adopted_file_lacks_are_added_and_wrong_ones_are_named() {
+    let fleet = Fleet::sqlite().await;
+    fleet.account("t", "i", 1).await;
+    fleet
+        .execute("ALTER TABLE device_connections DROP COLUMN data_used_mb")
+        .await;
+    let told = fleet.service.check(false).await.unwrap_err().to_string();
+    assert!(
+        told.contains("column device_connections.data_used_mb"),
+        "{told}"
+    );
+    let told = fleet
+        .service
+        .write(&[batch("t", "i", vec![used(&device_name(0), 1)])])
+        .await;
+    assert!(
+        matches!(told, Err(StoreError::SchemaNotMigrated(_))),
+        "{told:?}"
+    );
+    fleet.admin.migrate(None).await.unwrap();
+    fleet.service.check(false).await.unwrap();
+
+    fleet
+        .execute(
+            "ALTER TABLE device_connections DROP COLUMN billing_cycle_start; \
+             ALTER TABLE device_connections ADD COLUMN billing_cycle_start INT",
+        )
+        .await;
+    let told = fleet.admin.migrate(None).await;
+    assert!(
+        matches!(&told, Err(StoreError::SchemaConflict(text))
+        if text.contains("billing_cycle_start: found INT, expected TEXT")),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_locked_by_another_program_is_unavailable() {
+    use sqlx::{Connection, SqliteConnection, raw_sql};
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("fleet.db").display());
+    let mut options = store_options(&url);
+    options.lock_timeout = std::time::Duration::from_millis(20);
+    let store = connect(&options).unwrap();
+    store.migrate(None).await.unwrap();
+    let mut other = SqliteConnection::connect(&url).await.unwrap();
+    raw_sql("BEGIN IMMEDIATE")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let told = store.write(&[batch("t", "i", vec![used("d", 1)])]).await;
+    assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
+    raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    store
+        .write(&[batch("t", "i", vec![used("d", 1)])])
+        .await
+        .unwrap();
+}
