@@ -4,11 +4,13 @@
 pub mod actors;
 pub mod app;
 pub mod carriers;
+pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
 pub mod device;
 pub mod integration;
+pub mod logging;
 pub mod shutdown;
 pub mod simulator;
 pub mod status;

@@ -42,7 +42,7 @@ impl DatabaseUrl {
         })
     }
 
-    /// The URL of a SQLite file.
+    /// The URL of a SQLite file in a folder of our own.
     #[must_use]
     pub fn sqlite_file(path: &Path) -> Self {
         let address = format!("sqlite://{}", path.display());

@@ -57,10 +57,10 @@ fn describe(known: &Layer, key: &str, setting: &Setting) -> Problem {
         reason += &format!("; did you mean {closest}?");
     }
     reason += &match (is_section(known, parent), parent.is_empty()) {
-        (true, _) => format!(" [{parent}] has: {}", names_in(known, parent)),
-        (false, true) => format!(" Sections: {}", sections(known).join(", ")),
+        (true, _) => format!("; [{parent}] has: {}", names_in(known, parent)),
+        (false, true) => format!("; sections: {}", sections(known).join(", ")),
         (false, false) => format!(
-            " No section [{parent}]; sections: {}",
+            "; there is no section [{parent}]; sections: {}",
             sections(known).join(", ")
         ),
     };

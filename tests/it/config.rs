@@ -195,9 +195,9 @@ fn a_key_in_the_wrong_place_is_sent_to_the_right_one() {
         ),
         (
             "[nonsense]\nzzzzzzzzzzzz = 1",
-            "No section [nonsense]; sections: carriers.hologram,",
+            "no section [nonsense]; sections: carriers.hologram,",
         ),
-        ("[nonsense]", "Sections: carriers.hologram, database"),
+        ("[nonsense]", "sections: carriers.hologram, database"),
         (
             "http = 5",
             "is a section, not a setting; it has: allow_private_hosts,",

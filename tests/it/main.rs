@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
 mod carrier_cases;
+mod cli;
 mod config;
 mod end_to_end;
 mod fleet;
