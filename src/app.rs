@@ -199,20 +199,21 @@ impl App {
         }
     }
 
-    /// Syncs each of `rows` once, now; `told` hears each report as it comes. Needs an actix system.
+    /// Syncs each of `rows` once, now, each with an observer of its own; `told` hears each report as it
+    /// comes. Needs an actix system.
     ///
     /// All have been written and recorded when it returns.
     pub async fn sync_once(
         &self,
         rows: Vec<IntegrationRow>,
-        observer: &Arc<dyn Observer>,
+        observe: &dyn Fn() -> Arc<dyn Observer>,
         stop: &Stop,
         mut told: impl FnMut(&SyncReport),
     ) -> Vec<SyncReport> {
         let writer = self.spawn_writer();
         let attempts = rows
             .iter()
-            .map(|row| self.attempt(row, &writer, observer, stop));
+            .map(|row| self.attempt(row, &writer, observe(), stop));
         let mut reports = Vec::new();
         let mut ended = std::pin::pin!(stream::iter(attempts).buffer_unordered(AT_ONCE));
         while let Some(report) = ended.next().await {
@@ -227,7 +228,7 @@ impl App {
         &self,
         row: &IntegrationRow,
         writer: &WriterHandle,
-        observer: &Arc<dyn Observer>,
+        observer: Arc<dyn Observer>,
         stop: &Stop,
     ) -> SyncReport {
         let job = match self.builder.build(row) {
@@ -238,7 +239,7 @@ impl App {
             store: Arc::clone(&self.store),
             writer: writer.clone(),
             job,
-            observer: Arc::clone(observer),
+            observer,
             stop: stop.asked.clone(),
         };
         attempt.make().await

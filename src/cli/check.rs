@@ -1,13 +1,25 @@
 //! `carrier-sync check`: is everything in place?
 
-use clap::Args;
+use std::pin::pin;
+use std::sync::Arc;
 
-use super::{CliError, Exit};
+use clap::Args;
+use futures_util::{StreamExt, stream};
+
+use super::output::note;
+use super::runtime::in_system;
+use super::verdict::Verdict;
+use super::{CliError, Exit, Output};
+use crate::app::App;
+use crate::clock::SystemClock;
 use crate::config::Config;
+
+/// Carriers asked at once.
+const AT_ONCE: usize = 16;
 
 const AFTER_HELP: &str = "\
 Reads the configuration, looks at the schema and at the rights of the database role, and makes one \
-harmless call with every enabled integration's credentials. Nothing is written.
+harmless call with every enabled integration's credentials. No device is touched.
 
 Exit codes:
   0   success   all is well
@@ -34,6 +46,32 @@ pub struct CheckArgs {
 }
 
 /// Checks everything and writes nothing.
-pub(super) fn check(_: &CheckArgs, _: Config) -> Result<Exit, CliError> {
-    Err(CliError::new("not wired yet"))
+pub(super) fn check(args: &CheckArgs, config: Config) -> Result<Exit, CliError> {
+    in_system(async {
+        let mut output = Output::stdout();
+        let app = App::new(config, Arc::new(SystemClock))?;
+        app.prepare().await?;
+        let rows = app.choose(&[]).await?;
+        if !args.json {
+            output.line("ok      configuration")?;
+            output.line(format_args!("ok      database: {} with schema and role", app.store.engine()))?;
+        }
+        let asked = rows.iter().map(|row| Verdict::of(&app, row));
+        let mut verdicts = pin!(stream::iter(asked).buffered(AT_ONCE));
+        let (mut good, mut bad) = (0, 0);
+        while let Some(verdict) = verdicts.next().await {
+            if verdict.ok { good += 1 } else { bad += 1 }
+            if args.json { output.json(&verdict)? } else { output.line(verdict)? }
+            output.flush()?;
+        }
+        if rows.is_empty() {
+            note("no integration to check; add one with `carrier-sync integrations add`");
+        }
+        app.store.close().await;
+        Ok(match (good, bad) {
+            (_, 0) => Exit::Success,
+            (0, _) => Exit::Error,
+            _ => Exit::Partial,
+        })
+    })
 }

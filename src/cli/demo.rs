@@ -1,11 +1,27 @@
 //! `carrier-sync demo`: the real service on simulated carriers, with nothing to set up.
 
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::demo_story::{Story, Tenant};
+use super::run::listen;
+use super::runtime::in_system;
 use super::{CliError, Exit};
-use crate::config::Config;
+use crate::app::{App, Ending};
+use crate::clock::SystemClock;
+use crate::config::{Config, DatabaseUrl, MigrateOnStart};
+use crate::device::{CarrierDeviceId, DeviceId, IntegrationId, InvalidId, TenantId};
+use crate::simulator::{Latency, SimulatedAccount, Simulator, SimulatorConfig};
+use crate::store::{DeviceLink, IntegrationChange, NewIntegration};
+
+/// The first syncs come within this: a demo is watched.
+const START_SPREAD: Duration = Duration::from_secs(2);
+/// Of the simulated carrier's answers; up to twice this.
+const LATENCY: Duration = Duration::from_millis(40);
 
 const AFTER_HELP: &str = "\
 Starts a simulated carrier on this machine, an embedded database in a temporary folder, and the real \
@@ -42,6 +58,93 @@ pub struct DemoArgs {
 }
 
 /// Runs the demo.
-pub(super) fn demo(_: &DemoArgs, _: Config) -> Result<Exit, CliError> {
-    Err(CliError::new("not wired yet"))
+pub(super) fn demo(args: &DemoArgs, config: Config) -> Result<Exit, CliError> {
+    let folder = tempfile::tempdir()
+        .map_err(|error| CliError::new("cannot make a temporary folder").because(error))?;
+    let database = folder.path().join("fleet.db");
+    in_system(async {
+        let stop = listen()?;
+        let simulator = start_simulator(args)?;
+        let app = App::new(demo_config(config, &database), Arc::new(SystemClock))?;
+        app.prepare().await?;
+        let tenants = fill(&app, &simulator, args).await?;
+        let mut story = Story::begin(args, &simulator, &database, tenants)?;
+        let serving = app.serve(&stop);
+        let telling = story.tell_until(&app, &stop, args.duration);
+        let (ending, told) = tokio::join!(serving, telling);
+        told?;
+        story.end(&database, &simulator).await?;
+        match ending {
+            Ending::Clean => Ok(Exit::Success),
+            other => Err(CliError::new(format!("the service did not end cleanly: {other:?}"))),
+        }
+    })
+}
+
+/// The user's settings, with the embedded database and the simulated carrier in place of real ones.
+fn demo_config(mut config: Config, database: &Path) -> Config {
+    config.database.url = DatabaseUrl::sqlite_file(database);
+    config.database.migrate_on_start = MigrateOnStart::Embedded;
+    config.http.allow_private_hosts = true;
+    config.supervisor.start_spread = START_SPREAD;
+    config
+}
+
+fn start_simulator(args: &DemoArgs) -> Result<Simulator, CliError> {
+    let accounts = (1..=args.tenants).map(|number| {
+        // The remainder goes to the first, so that the fleets add up to what was asked for.
+        let share = args.devices / args.tenants;
+        let rest = if number == 1 { args.devices % args.tenants } else { 0 };
+        SimulatedAccount::numbered(number.into(), (share + rest).into())
+    });
+    let config = SimulatorConfig {
+        accounts: accounts.collect(),
+        latency: Latency { fixed: LATENCY, jitter: LATENCY },
+        ..SimulatorConfig::default()
+    };
+    let failed = |error| CliError::new("cannot start the simulated carrier").because(error);
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
+    Simulator::start(config, listener).map_err(failed)
+}
+
+/// Adds an integration per tenant, its devices linked. The last of several tenants does not know its
+/// account id, so its devices are asked for one by one: the slow path is part of the show.
+async fn fill(
+    app: &App,
+    simulator: &Simulator,
+    args: &DemoArgs,
+) -> Result<Vec<Tenant>, CliError> {
+    let mut tenants = Vec::new();
+    for number in 1..=u64::from(args.tenants) {
+        let account = SimulatedAccount::numbered(number, 0);
+        let in_bulk = args.tenants == 1 || number < u64::from(args.tenants);
+        let name = format!("tenant-{number}");
+        let invalid = |error: InvalidId| CliError::new(error.to_string());
+        let new = NewIntegration {
+            id: Some(IntegrationId::parse(&format!("{name}-hologram")).map_err(invalid)?),
+            tenant_id: TenantId::parse(&name).map_err(invalid)?,
+            carrier_name: "hologram".to_owned(),
+            fields: IntegrationChange {
+                api_key: Some(account.api_key.into()),
+                api_base_url: Some(simulator.base_url()),
+                account_id: in_bulk.then(|| account.org_id.to_string()),
+                sync_interval_minutes: Some(1),
+                ..IntegrationChange::default()
+            },
+        };
+        let id = app.store.add_integration(&new).await?;
+        let truth = simulator.truth(account.org_id);
+        let links: Result<Vec<_>, _> = truth.iter().map(|truth| link(&truth.carrier_device_id)).collect();
+        app.store.link_devices(&id, &links.map_err(invalid)?).await?;
+        tenants.push(Tenant { id, name, org_id: account.org_id, in_bulk });
+    }
+    Ok(tenants)
+}
+
+fn link(carrier_device_id: &str) -> Result<DeviceLink, InvalidId> {
+    Ok(DeviceLink {
+        device_id: DeviceId::parse(&format!("device-{carrier_device_id}"))?,
+        carrier_device_id: CarrierDeviceId::parse(carrier_device_id)?,
+        sim_iccid: None,
+    })
 }

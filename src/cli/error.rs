@@ -5,7 +5,7 @@ use std::{error::Error, fmt, io, process::ExitCode};
 use console::style;
 
 use super::{Exit, output};
-use crate::{config::ConfigError, store::StoreError};
+use crate::{app::AppError, config::ConfigError, store::StoreError};
 
 /// Ends a command.
 #[derive(Debug)]
@@ -151,6 +151,20 @@ impl From<StoreError> for CliError {
                 "does this role own the tables (administration needs that)? If so, please report \
                  this with what CARRIER_SYNC__LOG__LEVEL=debug shows",
             ),
+        }
+    }
+}
+
+impl From<AppError> for CliError {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::Store(error) => error.into(),
+            AppError::Transport(_) => Self::new("cannot set up the HTTP client").because(error),
+            AppError::UnknownIntegration(_) => {
+                Self::new(error.to_string()).hint("carrier-sync integrations list shows the ids")
+            }
+            AppError::NotEnabled(_) => Self::new(error.to_string())
+                .hint("carrier-sync integrations set ID --enable switches it on"),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod check;
 mod database;
 mod demo;
+mod demo_story;
 mod devices;
 mod error;
 mod exit;
@@ -15,8 +16,11 @@ mod once;
 mod output;
 mod prompt;
 mod run;
+mod runtime;
 mod simulate;
+mod sync_bar;
 mod table;
+mod verdict;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -1,9 +1,15 @@
 //! `carrier-sync run`: the service.
 
+use std::sync::Arc;
+
 use clap::Args;
 
+use super::runtime::in_system;
 use super::{CliError, Exit};
+use crate::app::{App, Ending};
+use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::shutdown::{Drained, Stop};
 
 const AFTER_HELP: &str = "\
 Runs until SIGTERM or Ctrl-C, then starts no new sync, gives running ones shutdown.drain_timeout to \
@@ -25,6 +31,30 @@ Next:
 pub struct RunArgs {}
 
 /// Runs the service until it is told to stop.
-pub(super) fn run(_: &RunArgs, _: Config) -> Result<Exit, CliError> {
-    Err(CliError::new("not wired yet"))
+pub(super) fn run(_: &RunArgs, config: Config) -> Result<Exit, CliError> {
+    in_system(async {
+        let app = App::new(config, Arc::new(SystemClock))?;
+        let stop = listen()?;
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "carrier-sync is running");
+        exit(app.serve(&stop).await)
+    })
+}
+
+/// Requests to stop, from signals.
+pub(super) fn listen() -> Result<Stop, CliError> {
+    Stop::on_signals().map_err(|error| CliError::new("cannot listen to signals").because(error))
+}
+
+fn exit(ending: Ending) -> Result<Exit, CliError> {
+    match ending {
+        Ending::Clean => {
+            tracing::info!("carrier-sync has ended; everything that was read is written");
+            Ok(Exit::Success)
+        }
+        Ending::Unfinished(Drained::Forced) => Err(CliError::new("ended at once by a second signal")
+            .hint("the next start repairs what was left undone")),
+        Ending::Unfinished(_) => Err(CliError::new("not everything was finished in time")
+            .hint("the next start repairs it; shutdown.drain_timeout gives more time")),
+        Ending::Escalated(reason) => Err(CliError::new(reason)),
+    }
 }

@@ -3,11 +3,16 @@
 //! That one outstanding batch is the whole of a sync's back-pressure: when the database is slower
 //! than the carrier, the sync waits here and memory stays flat.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::BoxFuture;
 
 use super::job::{SinkError, UpdateSink};
 use super::roster::Place;
 use crate::device::{DeviceUpdate, IntegrationId, TenantId, UpdateBatch, WriteReceipt};
+
+/// An update waits no longer than this for its batch to fill.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What became of a batch.
 pub struct Written {
@@ -26,6 +31,8 @@ pub struct Outbox<'a> {
     updates: Vec<DeviceUpdate>,
     places: Vec<Place>,
     in_flight: Option<BoxFuture<'a, Written>>,
+    /// When the first update of the batch came.
+    filling_since: Option<Instant>,
 }
 
 impl<'a> Outbox<'a> {
@@ -43,18 +50,22 @@ impl<'a> Outbox<'a> {
             updates: Vec::new(),
             places: Vec::new(),
             in_flight: None,
+            filling_since: None,
         }
     }
 
     /// Adds an update to the batch.
     pub fn push(&mut self, place: Place, update: DeviceUpdate) {
+        self.filling_since.get_or_insert_with(Instant::now);
         self.updates.push(update);
         self.places.push(place);
     }
 
-    /// Whether the batch should be sent before more is added.
-    pub fn is_full(&self) -> bool {
-        self.updates.len() >= self.max_rows
+    /// Whether the batch should be sent before more is added: it is full, or what came first has
+    /// waited long enough. A slow sync, asking device by device, is so written as it goes.
+    pub fn is_due(&self) -> bool {
+        let waited = |since: Instant| since.elapsed() >= LONGEST_WAIT;
+        self.updates.len() >= self.max_rows || self.filling_since.is_some_and(waited)
     }
 
     /// Hands the batch to the writer. Call only when nothing is in flight.
@@ -63,6 +74,7 @@ impl<'a> Outbox<'a> {
         if self.updates.is_empty() {
             return;
         }
+        self.filling_since = None;
         let batch = UpdateBatch {
             tenant_id: self.tenant_id.clone(),
             integration_id: self.integration_id.clone(),

@@ -100,6 +100,7 @@ impl Run<'_> {
         if self.roster.missing().is_empty() {
             return Ok(());
         }
+        self.tell_progress();
         self.warn_of_shared_ids();
         let book = self.read_bulk_usage().await?;
         let allowance = self.read_bulk_listing(&book).await?;
@@ -256,7 +257,7 @@ impl Run<'_> {
             };
             self.outbox.push(place, update);
         }
-        if self.outbox.is_full() {
+        if self.outbox.is_due() {
             self.hand_over().await?;
         }
         Ok(())
@@ -294,12 +295,16 @@ impl Run<'_> {
             reason: error.to_string(),
         })?;
         self.roster.settle(&written.places, &receipt);
+        self.tell_progress();
+        Ok(())
+    }
+
+    fn tell_progress(&self) {
         self.observer.progress(Progress {
             devices: self.roster.len(),
             synced: self.roster.synced(),
             calls: self.meter.calls(),
         });
-        Ok(())
     }
 
     fn close(&mut self, halt: Option<&Halt>) {

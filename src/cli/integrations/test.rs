@@ -1,12 +1,16 @@
 //! `carrier-sync integrations test`: one harmless call with an integration's credentials.
 
+use std::sync::Arc;
+
 use clap::Args;
 
-use crate::{
-    cli::{CliError, Exit},
-    config::Config,
-    device::IntegrationId,
-};
+use crate::app::App;
+use crate::cli::runtime::in_system;
+use crate::cli::verdict::Verdict;
+use crate::cli::{CliError, Exit, Output};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::device::IntegrationId;
 
 const AFTER_HELP: &str = "\
 Makes one call that changes nothing, through the same client and limits as a sync.
@@ -28,6 +32,22 @@ pub(super) struct TestArgs {
     pub(super) json: bool,
 }
 
-pub(super) fn test(_: &TestArgs, _: Config) -> Result<Exit, CliError> {
-    Err(CliError::new("not wired yet"))
+pub(super) fn test(args: &TestArgs, config: Config) -> Result<Exit, CliError> {
+    in_system(async {
+        let app = App::new(config, Arc::new(SystemClock))?;
+        app.prepare().await?;
+        let rows = app.choose(std::slice::from_ref(&args.id)).await?;
+        let mut output = Output::stdout();
+        let mut exit = Exit::Success;
+        for row in &rows {
+            let verdict = Verdict::of(&app, row).await;
+            if !verdict.ok {
+                exit = Exit::Error;
+            }
+            if args.json { output.json(&verdict)? } else { output.line(verdict)? }
+        }
+        output.flush()?;
+        app.store.close().await;
+        Ok(exit)
+    })
 }
