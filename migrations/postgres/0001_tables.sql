@@ -108,6 +108,8 @@ END
 $$;
 
 -- As text, because an adopted platform may name its integrations by uuid or integer and the
--- statements compare the text; where the column is text already this is a plain index.
+-- statements compare the text. Where the column is text already this is a plain index. Where it is
+-- not, row-level security lets the bound role use only its first column (a cast might leak): it then
+-- reads the tenant's devices and picks the account's.
 CREATE INDEX IF NOT EXISTS carrier_sync_device_connections_integration
     ON device_connections (tenant_id, (carrier_integration_id::text));

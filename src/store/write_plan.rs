@@ -152,7 +152,9 @@ pub(super) struct Bisection {
 impl Bisection {
     pub(super) fn over(rows: usize) -> Self {
         Self {
-            pending: if rows == 0 { Vec::new() } else { vec![0..rows] },
+            pending: std::iter::once(0..rows)
+                .filter(|all| !all.is_empty())
+                .collect(),
         }
     }
 

@@ -16,8 +16,9 @@ use crate::{
     device::{BillingCycle, ByteCount, CycleSource, DeviceInfo, Usage},
 };
 
-/// Two ends less than this apart are one bound told twice: carriers are off by seconds.
-const SAME_BOUND: TimeDelta = TimeDelta::days(1);
+/// Two bounds less than this apart are one told twice: carriers are off by seconds. No more, because a
+/// plan that is cancelled early makes a cycle of hours, and its bytes are not its neighbour's.
+const SAME_BOUND: TimeDelta = TimeDelta::minutes(10);
 
 /// The longest cycle that can follow another: a calendar month, and an hour for being off.
 const LONGEST_CYCLE: TimeDelta = TimeDelta::hours(31 * 24 + 1);

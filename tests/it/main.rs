@@ -1,12 +1,7 @@
-//! What crosses a boundary, against real files, processes and servers: one binary, a module per
-//! boundary.
+//! What crosses a boundary: files, the environment, processes, databases, sockets. One binary, a
+//! module per boundary.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    missing_docs
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
 mod carrier_cases;
 mod cli;

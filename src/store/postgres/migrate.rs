@@ -6,6 +6,7 @@
 use sqlx::{AssertSqlSafe, Connection, PgConnection, query, query_scalar, raw_sql};
 
 use super::check::{self, quote};
+use super::dialect::PostgresDialect;
 use super::error::{classify, row_fault};
 use super::scope::{Limits, Scope, enter};
 use crate::store::StoreError;
@@ -28,10 +29,7 @@ pub(super) async fn migrate(
     if let Some(role) = service_role {
         require_role(&mut transaction, role).await?;
     }
-    compare(
-        &check::columns(&mut transaction).await?,
-        &check::PostgresDialect,
-    )?;
+    compare(&check::columns(&mut transaction).await?, &PostgresDialect)?;
     run_files(&mut transaction).await?;
     raw_sql(ROW_LEVEL_SECURITY)
         .execute(&mut *transaction)
@@ -48,7 +46,8 @@ pub(super) async fn migrate(
 /// stays, because a table lock that waits holds up everyone behind it.
 async fn take_turns(transaction: &mut PgConnection, limits: &Limits) -> Result<(), StoreError> {
     raw_sql(
-        "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'; \
+        "SET LOCAL client_min_messages = warning; \
+         SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'; \
          SELECT pg_advisory_xact_lock(hashtextextended('carrier-sync migrate', 0))",
     )
     .execute(&mut *transaction)
@@ -102,7 +101,7 @@ fn refused_by_rows(error: &sqlx::Error) -> StoreError {
 
 /// A column dropped since its migration ran is not made again by it.
 async fn require_complete(transaction: &mut PgConnection) -> Result<(), StoreError> {
-    let missing = compare(&check::columns(transaction).await?, &check::PostgresDialect)?;
+    let missing = compare(&check::columns(transaction).await?, &PostgresDialect)?;
     if missing.is_empty() {
         return Ok(());
     }
@@ -110,7 +109,7 @@ async fn require_complete(transaction: &mut PgConnection) -> Result<(), StoreErr
         .columns
         .iter()
         .map(|(table, column)| {
-            let declaration = check::PostgresDialect.declaration(column.kind);
+            let declaration = PostgresDialect.declaration(column.kind);
             format!(
                 "ALTER TABLE {table} ADD COLUMN {} {declaration};",
                 column.name

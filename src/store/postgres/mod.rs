@@ -6,6 +6,7 @@
 
 mod admin;
 mod check;
+mod dialect;
 mod error;
 mod link;
 mod migrate;
