@@ -7,33 +7,32 @@ use console::{Alignment, measure_text_width, pad_str, truncate_str};
 
 /// Between two columns.
 const GAP: &str = "  ";
-/// No column is cut below this.
-const NARROWEST: usize = 6;
 
 /// A column.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Column {
     title: &'static str,
     alignment: Alignment,
-    may_be_cut: bool,
+    /// Never cut below this; `None`: never cut.
+    floor: Option<usize>,
 }
 
 impl Column {
-    /// Words and dates: always shown whole.
+    /// Ids (to be copied), words and dates: always shown whole.
     pub(super) const fn whole(title: &'static str) -> Self {
         Self {
             title,
             alignment: Alignment::Left,
-            may_be_cut: false,
+            floor: None,
         }
     }
 
-    /// Free text: cut where the terminal is too narrow.
-    pub(super) const fn text(title: &'static str) -> Self {
+    /// Free text: cut where the terminal is too narrow, but not below `floor` columns.
+    pub(super) const fn text(title: &'static str, floor: usize) -> Self {
         Self {
             title,
             alignment: Alignment::Left,
-            may_be_cut: true,
+            floor: Some(floor),
         }
     }
 
@@ -42,7 +41,7 @@ impl Column {
         Self {
             title,
             alignment: Alignment::Right,
-            may_be_cut: false,
+            floor: None,
         }
     }
 }
@@ -83,7 +82,8 @@ impl<const N: usize> Table<N> {
         rows.iter().map(|row| self.line(row, &widths)).collect()
     }
 
-    /// The widths, with the widest cuttable column narrowed until the line fits.
+    /// The widths, with whatever has most to spare narrowed until the line fits; a terminal too
+    /// narrow for that wraps the line.
     fn fitting_widths(&self) -> [usize; N] {
         let mut widths = self.widths;
         let Some(available) = self.terminal_width else {
@@ -91,8 +91,12 @@ impl<const N: usize> Table<N> {
         };
         let gaps = GAP.len() * N.saturating_sub(1);
         while widths.iter().sum::<usize>() + gaps > available {
-            let cuttable = (0..N).filter(|i| self.columns[*i].may_be_cut && widths[*i] > NARROWEST);
-            let Some(widest) = cuttable.max_by_key(|i| widths[*i]) else {
+            let spare = |i: usize| {
+                self.columns[i]
+                    .floor
+                    .map_or(0, |floor| widths[i].saturating_sub(floor))
+            };
+            let Some(widest) = (0..N).max_by_key(|i| spare(*i)).filter(|i| spare(*i) > 0) else {
                 break;
             };
             widths[widest] -= 1;
@@ -130,7 +134,7 @@ mod tests {
         Table::new(
             [
                 Column::whole("ID"),
-                Column::text("ERROR"),
+                Column::text("ERROR", 4),
                 Column::number("MB"),
             ],
             width,

@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod end_to_end;
 mod fleet;
+mod logging;
 mod postgres;
 mod simulator;
 mod store;

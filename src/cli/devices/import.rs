@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Rows per call with `--partial`: small enough to show progress, large enough to be fast.
-const CHUNK_ROWS: usize = 1000;
+const CHUNK_ROWS: usize = 5000;
 
 const AFTER_HELP: &str = "\
 The first line names the columns: device_id, carrier_device_id and, optionally, sim_iccid, in any order, \
@@ -88,16 +88,18 @@ pub(super) async fn import(args: &ImportArgs, config: &Config) -> Result<Exit, C
 }
 
 fn read_file(path: &Path) -> Result<Rows, CliError> {
-    let source: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin().lock())
+    let mut text = Vec::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().read_to_end(&mut text)
     } else {
-        Box::new(File::open(path).map_err(|error| {
-            CliError::new(format!("cannot read {}", path.display()))
-                .because(error)
-                .hint("name a CSV file, or - for stdin")
-        })?)
+        File::open(path).and_then(|mut file| file.read_to_end(&mut text))
     };
-    rows::read(source).map_err(|error| error.context(&path.display().to_string()))
+    read.map_err(|error| {
+        CliError::new(format!("cannot read {}", path.display()))
+            .because(error)
+            .hint("name a CSV file, or - for stdin")
+    })?;
+    rows::read(&text).map_err(|error| error.context(&path.display().to_string()))
 }
 
 fn tell(bad: &[BadRow]) {
@@ -209,7 +211,7 @@ fn interrupted(error: StoreError, so_far: &LinkReceipt) -> CliError {
 
 /// Draws on a terminal only, and not for files that are done before one could look.
 fn progress_bar(rows: usize) -> ProgressBar {
-    if rows < 10 * CHUNK_ROWS {
+    if rows < 2 * CHUNK_ROWS {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} rows, {eta} left");

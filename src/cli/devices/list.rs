@@ -1,12 +1,16 @@
 //! `carrier-sync devices list`: pages from the store, printed as they come.
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 
 use crate::{
     cli::{
-        CliError, Exit, Output, open, output,
+        CliError, Exit, Output,
+        age::age,
+        open, output,
         table::{Column, Table},
     },
+    clock::{Clock, SystemClock},
     config::Config,
     device::{IntegrationId, TenantId},
     store::{DeviceFilter, DeviceRow},
@@ -76,15 +80,15 @@ struct Printer {
 impl Printer {
     fn new(is_json: bool) -> Self {
         let columns = [
-            Column::text("TENANT"),
-            Column::text("DEVICE"),
-            Column::text("INTEGRATION"),
-            Column::text("AT CARRIER"),
+            Column::text("TENANT", 6),
+            Column::whole("DEVICE"),
+            Column::text("INTEGRATION", 11),
+            Column::whole("AT CARRIER"),
             Column::whole("SIM"),
             Column::whole("NETWORK"),
             Column::number("USED MB"),
             Column::whole("CYCLE ENDS"),
-            Column::whole("USAGE READ (UTC)"),
+            Column::number("USAGE READ"),
         ];
         let table = (!is_json).then(|| Table::new(columns, output::terminal_width()));
         Self {
@@ -97,7 +101,8 @@ impl Printer {
         match &mut self.table {
             None => rows.iter().try_for_each(|row| self.output.json(row))?,
             Some(table) => {
-                for line in table.page(rows.iter().map(cells).collect()) {
+                let now = SystemClock.now();
+                for line in table.page(rows.iter().map(|row| cells(row, now)).collect()) {
                     self.output.line(line)?;
                 }
             }
@@ -106,7 +111,7 @@ impl Printer {
     }
 }
 
-fn cells(row: &DeviceRow) -> [String; 9] {
+fn cells(row: &DeviceRow, now: DateTime<Utc>) -> [String; 9] {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     [
         row.tenant_id.to_string(),
@@ -125,7 +130,7 @@ fn cells(row: &DeviceRow) -> [String; 9] {
             .map(|end| end.format("%Y-%m-%d").to_string())
             .unwrap_or_default(),
         row.data_used_updated_at
-            .map(|at| at.format("%Y-%m-%d %H:%M").to_string())
+            .map(|at| age(now - at))
             .unwrap_or_default(),
     ]
 }

@@ -2,7 +2,7 @@
 //!
 //! Pure: bytes in, rows out. What the database thinks of the rows is `import.rs`'s business.
 
-use std::{collections::HashMap, io::Read};
+use std::collections::HashMap;
 
 use csv::{ByteRecord, ReaderBuilder, Trim};
 
@@ -47,12 +47,12 @@ pub(super) struct Rows {
 /// Reads a CSV file with a header row.
 ///
 /// White space around a cell is not part of it. A file whose header is wrong is refused as a whole.
-pub(super) fn read(source: impl Read) -> Result<Rows, CliError> {
+pub(super) fn read(text: &[u8]) -> Result<Rows, CliError> {
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true) // a row with too many cells is reported, not the end of the file
         .trim(Trim::All)
-        .from_reader(source);
+        .from_reader(text);
     let mut record = ByteRecord::new();
     if !reader.read_byte_record(&mut record).map_err(unreadable)? {
         return Err(wrong_header("the file is empty"));
@@ -60,14 +60,53 @@ pub(super) fn read(source: impl Read) -> Result<Rows, CliError> {
     let columns = Columns::from_header(&record)?;
     let mut rows = Rows::default();
     let mut seen = Seen::default();
+    let mut lines = Lines::new(text);
     while reader.read_byte_record(&mut record).map_err(unreadable)? {
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = lines.of(&record);
         match columns.link(&record).and_then(|link| seen.note(line, link)) {
             Ok(link) => rows.good.push(GoodRow { line, link }),
             Err(reason) => rows.bad.push(BadRow { line, reason }),
         }
     }
     Ok(rows)
+}
+
+/// Counts lines as an editor does. The reader's own count is behind after `\r\n` and empty lines,
+/// because it places a record where it began to look for it.
+struct Lines<'a> {
+    text: &'a [u8],
+    counted: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            counted: 0,
+            line: 1,
+        }
+    }
+
+    /// The line a record begins on; records have to come in their order.
+    fn of(&mut self, record: &ByteRecord) -> u64 {
+        let looked_from = record.position().map_or(0, csv::Position::byte);
+        let looked_from = usize::try_from(looked_from).unwrap_or(usize::MAX);
+        let skipped = self.text.iter().skip(looked_from);
+        let start = looked_from
+            + skipped
+                .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+                .count();
+        let passed = self.text.get(self.counted..start).unwrap_or_default();
+        let ends_line = |(i, byte): &(usize, &u8)| match byte {
+            b'\n' => true,
+            b'\r' => passed.get(i + 1) != Some(&b'\n'),
+            _ => false,
+        };
+        self.line += passed.iter().enumerate().filter(ends_line).count() as u64;
+        self.counted = start;
+        self.line
+    }
 }
 
 /// An ICCID: letters and digits, as carriers print it.
@@ -189,7 +228,7 @@ mod tests {
     const HEADER: &[u8] = b"device_id,carrier_device_id,sim_iccid\n";
 
     fn rows(body: &[u8]) -> Rows {
-        read([HEADER, body].concat().as_slice()).unwrap()
+        read(&[HEADER, body].concat()).unwrap()
     }
 
     #[test]
@@ -225,12 +264,17 @@ mod tests {
 
     #[test]
     fn lines_are_counted_as_an_editor_counts_them() {
-        let rows = rows(b"a,1,\r\n\n\n\"b\",2,\n,3,\n");
-        assert_eq!(
-            rows.good.iter().map(|row| row.line).collect::<Vec<_>>(),
-            [2, 5]
-        );
-        assert_eq!(rows.bad[0].line, 6);
+        for (body, expected) in [
+            (&b"a,1,\nb,2,\n"[..], vec![2, 3]),
+            (b"a,1,\r\nb,2,\r\n", vec![2, 3]),
+            (b"a,1,\rb,2,", vec![2, 3]),
+            (b"\n\na,1,\r\n\n\n\"b\",2,\n", vec![4, 7]),
+        ] {
+            let rows = rows(body);
+            let lines: Vec<u64> = rows.good.iter().map(|row| row.line).collect();
+            assert_eq!(lines, expected, "{:?}", String::from_utf8_lossy(body));
+        }
+        assert_eq!(rows(b"a,1,\r\n\n,2,\n").bad[0].line, 4);
     }
 
     #[test]

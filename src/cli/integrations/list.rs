@@ -1,12 +1,14 @@
 //! `carrier-sync integrations list`.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
 
 use crate::{
     cli::{
-        CliError, Exit, Output, open, output,
+        CliError, Exit, Output,
+        age::age,
+        open, output,
         table::{Column, Table},
     },
     clock::{Clock, SystemClock},
@@ -16,8 +18,8 @@ use crate::{
 };
 
 const AFTER_HELP: &str = "\
-Shown as no are integrations that are disabled, as paused those whose timer is off. Errors are cut to the \
-terminal's width; --json has them whole.
+ON is yes, no (disabled), paused (its timer is off) or \"no key\". Errors are cut to the terminal's \
+width; --json has them whole.
 
 With --json each integration is one object on one line. Keys are never shown, only whether one is set \
 (has_api_key, has_api_secret).
@@ -65,30 +67,28 @@ pub(super) async fn list(args: &ListArgs, config: &Config) -> Result<Exit, CliEr
 fn lines(rows: &[IntegrationRow], now: DateTime<Utc>, width: Option<usize>) -> Vec<String> {
     let mut table = Table::new(
         [
-            Column::text("ID"),
-            Column::text("TENANT"),
+            Column::whole("ID"),
+            Column::text("TENANT", 6),
             Column::whole("CARRIER"),
-            Column::text("NAME"),
+            Column::text("NAME", 6),
             Column::whole("ON"),
-            Column::whole("KEY"),
             Column::number("EVERY"),
             Column::whole("LAST"),
             Column::number("SYNCED"),
-            Column::text("ERROR"),
+            Column::text("ERROR", 16),
         ],
         width,
     );
     table.page(rows.iter().map(|row| cells(row, now)).collect())
 }
 
-fn cells(row: &IntegrationRow, now: DateTime<Utc>) -> [String; 10] {
+fn cells(row: &IntegrationRow, now: DateTime<Utc>) -> [String; 9] {
     [
         row.id.to_string(),
         row.tenant_id.to_string(),
         row.carrier_name.clone(),
         row.display_name.clone().unwrap_or_default(),
         state(row).to_owned(),
-        if row.api_key.is_some() { "set" } else { "none" }.to_owned(),
         format!("{}m", row.sync_interval_minutes),
         row.last_sync_status.clone(),
         row.last_sync_at
@@ -98,20 +98,11 @@ fn cells(row: &IntegrationRow, now: DateTime<Utc>) -> [String; 10] {
 }
 
 fn state(row: &IntegrationRow) -> &'static str {
-    match (row.enabled, row.sync_enabled) {
-        (false, _) => "no",
-        (true, false) => "paused",
-        (true, true) => "yes",
-    }
-}
-
-/// How long ago, in the largest unit that says enough. Clocks differ: the future is now.
-fn age(passed: TimeDelta) -> String {
-    match passed.num_seconds().max(0) {
-        seconds @ 0..120 => format!("{seconds}s ago"),
-        seconds @ 120..7_200 => format!("{}m ago", seconds / 60),
-        seconds @ 7_200..172_800 => format!("{}h ago", seconds / 3_600),
-        seconds => format!("{}d ago", seconds / 86_400),
+    match (row.enabled, row.sync_enabled, &row.api_key) {
+        (false, ..) => "no",
+        (true, _, None) => "no key",
+        (true, false, Some(_)) => "paused",
+        (true, true, Some(_)) => "yes",
     }
 }
 
@@ -153,25 +144,6 @@ impl<'a> From<&'a IntegrationRow> for Listed<'a> {
             last_success_at: row.last_success_at,
             last_sync_status: &row.last_sync_status,
             last_sync_error: row.last_sync_error.as_deref(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_age_is_told_in_a_unit_that_says_enough() {
-        for (seconds, text) in [
-            (-5, "0s ago"),
-            (119, "119s ago"),
-            (120, "2m ago"),
-            (7_199, "119m ago"),
-            (7_200, "2h ago"),
-            (172_800, "2d ago"),
-        ] {
-            assert_eq!(age(TimeDelta::seconds(seconds)), text);
         }
     }
 }

@@ -42,7 +42,7 @@ impl Half {
     /// From the file (`-`: stdin) or the environment; `None` when neither has it.
     pub(super) fn given(self, file: Option<&Path>) -> Result<Option<SecretString>, CliError> {
         if let Some(file) = file {
-            return self.from_file(file).map(Some);
+            return self.read_file(file).map(Some);
         }
         match std::env::var(self.variable) {
             Ok(text) if text.is_empty() => Ok(None),
@@ -69,7 +69,7 @@ impl Half {
         self.checked(asked.expose_secret(), "the prompt")
     }
 
-    fn from_file(self, path: &Path) -> Result<SecretString, CliError> {
+    fn read_file(self, path: &Path) -> Result<SecretString, CliError> {
         let (place, read) = if path == Path::new("-") {
             ("stdin".to_owned(), read_capped(io::stdin().lock()))
         } else {
