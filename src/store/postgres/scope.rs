@@ -43,6 +43,10 @@ pub(super) enum Scope<'a> {
     AllTenants,
 }
 
+const CONFINE: &str = "\
+    SELECT set_config('app.tenant_id', $1, true), set_config('app.role', 'iot_service', true), \
+           set_config('statement_timeout', $2, true), set_config('lock_timeout', $3, true)";
+
 /// Confines the current transaction, from here to its end or the next `enter`.
 pub(super) async fn enter(
     transaction: &mut PgConnection,
@@ -53,15 +57,25 @@ pub(super) async fn enter(
         Scope::Tenant(tenant) => tenant.as_str(),
         Scope::AllTenants => "",
     };
-    query(
-        "SELECT set_config('app.tenant_id', $1, true), set_config('app.role', 'iot_service', true), \
-                set_config('statement_timeout', $2, true), set_config('lock_timeout', $3, true)",
-    )
-    .bind(tenant)
-    .bind(&limits.statement_timeout)
-    .bind(&limits.lock_timeout)
-    .execute(transaction)
-    .await
-    .map_err(|error| classify(&error))?;
+    query(CONFINE)
+        .bind(tenant)
+        .bind(&limits.statement_timeout)
+        .bind(&limits.lock_timeout)
+        .execute(transaction)
+        .await
+        .map_err(|error| classify(&error))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CONFINE;
+
+    /// Nothing that a caller can see tells a session's setting from a transaction's: the next call sets
+    /// its own. It would still be there for whoever shares the connection behind a pooler.
+    #[test]
+    fn every_setting_ends_with_its_transaction() {
+        assert_eq!(CONFINE.matches("set_config(").count(), 4);
+        assert_eq!(CONFINE.matches(", true)").count(), 4);
+    }
 }
