@@ -119,7 +119,8 @@ fn log(report: &SyncReport) {
         error = report.error.as_deref(),
         "sync ended"
     );
-    for failure in &report.failures {
+    // After a halt the devices share its reason, which has just been told.
+    for failure in report.failures.iter().filter(|_| report.halt.is_none()) {
         tracing::warn!(
             target: "sync",
             reason = failure.reason,

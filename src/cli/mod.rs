@@ -52,6 +52,12 @@ CARRIER_SYNC__SECTION__KEY, and flags; each wins over the one before.
 Exit codes: 0 success, 1 error, 2 partial success, 64 wrong usage.
 `carrier-sync COMMAND --help` tells more, with examples.";
 
+/// `log.level` as compiled in.
+const DEFAULT_LEVEL: &str = "info";
+/// What commands with a result of their own log, unless another level is asked for: beside the result
+/// the service's every step would be noise.
+const QUIET_LEVEL: &str = "warn";
+
 /// Keeps a fleet's database true: data usage, billing cycle, SIM and network status of every
 /// device, fetched from each carrier account on its own timer and within its limits.
 #[derive(Debug, Parser)]
@@ -122,7 +128,10 @@ fn execute(cli: Cli) -> Result<ExitCode, CliError> {
         log_format: cli.global.log_format,
         ..ConfigSources::from_process_environment()
     };
-    let config = Config::load(&sources)?;
+    let mut config = Config::load(&sources)?;
+    if !matches!(cli.command, Command::Run(_)) && config.log.level == DEFAULT_LEVEL {
+        config.log.level = QUIET_LEVEL.to_owned();
+    }
     logging::init(&config.log).map_err(|error| CliError::new("cannot log").because(error))?;
     let exit = match cli.command {
         Command::Demo(args) => demo::demo(&args, config)?,
