@@ -1,7 +1,12 @@
 //! What crosses a boundary: files, the environment, processes, databases, sockets. One binary, a
 //! module per boundary.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    missing_docs
+)]
 
 mod carrier_cases;
 mod cli;

@@ -88,7 +88,7 @@ impl Printer {
             Column::whole("NETWORK"),
             Column::number("USED MB"),
             Column::whole("CYCLE ENDS"),
-            Column::number("USAGE READ"),
+            Column::number("READ"),
         ];
         let table = (!is_json).then(|| Table::new(columns, output::terminal_width()));
         Self {
