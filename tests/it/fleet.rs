@@ -139,7 +139,8 @@ pub fn link(device_id: &str, carrier_device_id: &str) -> DeviceLink {
 /// Syncs every integration once.
 pub async fn sync(app: &App) -> Vec<SyncReport> {
     let rows = app.choose(&[]).await.expect("integrations can be read");
-    app.sync_once(rows, &|| Arc::new(Quiet), &Stop::default(), |_| {}).await
+    app.sync_once(rows, &|| Arc::new(Quiet), &Stop::default(), |_| {})
+        .await
 }
 
 /// Syncs the only integration once.

@@ -44,7 +44,11 @@ pub(super) fn test(args: &TestArgs, config: Config) -> Result<Exit, CliError> {
             if !verdict.ok {
                 exit = Exit::Error;
             }
-            if args.json { output.json(&verdict)? } else { output.line(verdict)? }
+            if args.json {
+                output.json(&verdict)?
+            } else {
+                output.line(verdict)?
+            }
         }
         output.flush()?;
         app.store.close().await;
