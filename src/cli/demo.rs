@@ -68,7 +68,12 @@ pub(super) fn demo(args: &DemoArgs, config: Config) -> Result<Exit, CliError> {
         let app = App::new(demo_config(config, &database), Arc::new(SystemClock))?;
         app.prepare().await?;
         let tenants = fill(&app, &simulator, args).await?;
-        let mut story = Story::begin(args, &simulator, &database, tenants)?;
+        let mut story = Story::begin(
+            (args.devices, args.duration),
+            &simulator,
+            &database,
+            tenants,
+        )?;
         let serving = app.serve(&stop);
         let telling = story.tell_until(&app, &stop, args.duration);
         let (ending, told) = tokio::join!(serving, telling);

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::demo::DemoArgs;
 use super::{CliError, Output};
 use crate::app::App;
 use crate::config::DatabaseUrl;
@@ -53,17 +52,16 @@ pub(super) struct Story {
 impl Story {
     /// Tells what is there.
     pub(super) fn begin(
-        args: &DemoArgs,
+        (devices, duration): (u32, Duration),
         simulator: &Simulator,
         database: &Path,
         tenants: Vec<Tenant>,
     ) -> Result<Self, CliError> {
         let mut output = Output::stdout();
         output.line(format_args!(
-            "carrier-sync demo: {} devices of {} tenants, for {} (Ctrl-C ends it)",
-            args.devices,
-            args.tenants,
-            humantime::format_duration(args.duration)
+            "carrier-sync demo: {devices} devices of {} tenants, for {} (Ctrl-C ends it)",
+            tenants.len(),
+            humantime::format_duration(duration)
         ))?;
         output.line(format_args!(
             "  carrier   {} (simulated Hologram)",
