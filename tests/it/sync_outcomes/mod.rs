@@ -1,0 +1,1 @@
+//! What a sync does and says when something goes wrong.
