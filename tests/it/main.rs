@@ -15,6 +15,7 @@ mod config;
 mod end_to_end;
 mod fleet;
 mod logging;
+mod per_device;
 mod postgres;
 mod scripted;
 mod simulator;
