@@ -10,10 +10,14 @@
 
 mod carrier_cases;
 mod cli;
+mod client;
 mod config;
 mod end_to_end;
 mod fleet;
 mod logging;
+mod per_device;
 mod postgres;
+mod scripted;
 mod simulator;
 mod store;
+mod sync_outcomes;
