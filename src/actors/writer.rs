@@ -133,7 +133,8 @@ impl DbWriterActor {
                 status.state = if failure.is_some() {
                     ActorState::BackingOff
                 } else {
-                    ActorState::Syncing
+                    // A flush every few milliseconds is no change of state worth an event each.
+                    ActorState::Idle
                 };
                 if failure.is_none() {
                     status.last_success_at = Some(self.clock.now());
@@ -150,7 +151,6 @@ impl DbWriterActor {
                 status.state = match status.state {
                     _ if draining => ActorState::Draining,
                     ActorState::BackingOff => ActorState::BackingOff,
-                    // A flush every few milliseconds is no change of state worth an event each.
                     _ => ActorState::Idle,
                 };
             });
