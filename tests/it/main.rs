@@ -8,12 +8,16 @@
     missing_docs
 )]
 
+mod actix_contract;
+mod actors;
 mod carrier_cases;
 mod cli;
 mod config;
 mod end_to_end;
 mod fleet;
+mod layers;
 mod logging;
 mod postgres;
+mod process;
 mod simulator;
 mod store;
