@@ -19,9 +19,10 @@ use crate::actors::messages::Drain;
 use crate::actors::spawn::spawn_watched;
 use crate::actors::supervisor::SupervisorParts;
 use crate::actors::writer::WriterPolicy;
+pub use crate::actors::system::in_system;
 use crate::actors::{DbWriterActor, Supervisor, WriterHandle};
 use crate::client::limits::CarrierLimits;
-use crate::client::{Limits, RateLimit, Transport, TransportConfig};
+use crate::client::{Limits, RateLimit, SetUpError, Transport, TransportConfig};
 use crate::clock::Clock;
 use crate::config::{CarrierConfig, Config};
 use crate::device::IntegrationId;
@@ -47,8 +48,8 @@ pub enum AppError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The HTTP client cannot be made.
-    #[error("cannot set up TLS")]
-    Transport(#[source] reqwest::Error),
+    #[error(transparent)]
+    Transport(#[from] SetUpError),
     /// There is no such integration.
     #[error("no integration has the id {0}")]
     UnknownIntegration(IntegrationId),
@@ -94,8 +95,7 @@ impl App {
             allow_private_hosts: config.http.allow_private_hosts,
             throttle_pause: config.http.throttle_pause,
             max_retry_after: config.http.max_retry_after,
-        })
-        .map_err(AppError::Transport)?;
+        })?;
         let carriers = config
             .carriers
             .iter()

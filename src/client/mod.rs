@@ -31,7 +31,7 @@ pub mod throttle;
 pub mod transport;
 
 pub use call::{CallMeter, CarrierClient};
-pub use error::CallError;
+pub use error::{CallError, SetUpError};
 pub use limits::{AccountLimiter, Limits, RateLimit};
 pub use transport::{Transport, TransportConfig};
 

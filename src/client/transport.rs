@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::egress::{EgressRefused, GuardedResolver};
+use super::error::SetUpError;
 use super::retry::retry_after;
 use super::scrub::Scrubber;
 use crate::carriers::{Authorization, Request};
@@ -103,7 +104,7 @@ impl Transport {
     ///
     /// # Errors
     /// When the TLS backend cannot be set up (no root certificates).
-    pub fn new(config: TransportConfig) -> Result<Self, reqwest::Error> {
+    pub fn new(config: TransportConfig) -> Result<Self, SetUpError> {
         // The only provider there is; a second call finds it installed, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
