@@ -4,7 +4,12 @@
 //! The answers are the simulated carrier's own, fetched once over HTTP before anything is measured.
 //! Compare figures of one run with each other, never with another machine's; nothing is asserted.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    missing_docs
+)]
 
 use std::hint::black_box;
 use std::net::TcpListener;
