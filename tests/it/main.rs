@@ -11,6 +11,7 @@
 mod carrier_cases;
 mod cli;
 mod config;
+mod docs;
 mod end_to_end;
 mod fleet;
 mod logging;
