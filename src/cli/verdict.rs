@@ -59,9 +59,9 @@ fn hint(error: &CallError) -> Option<&'static str> {
             "the key or the account id is wrong, or the key lacks rights: \
              carrier-sync integrations set",
         ),
-        CallError::NotFound | CallError::Malformed { .. } => {
-            Some("is api_base_url right, with its path? carrier-sync integrations set --base-url")
-        }
+        CallError::NotFound | CallError::Malformed { .. } => Some(
+            "is api_base_url right, with its path? carrier-sync integrations set --api-base-url",
+        ),
         CallError::Forbidden { .. } => {
             Some("for a carrier inside your network set http.allow_private_hosts = true")
         }
