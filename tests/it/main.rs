@@ -14,6 +14,7 @@ mod carrier_cases;
 mod cli;
 mod client;
 mod config;
+mod docs;
 mod end_to_end;
 mod fleet;
 mod layers;
