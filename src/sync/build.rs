@@ -94,7 +94,9 @@ impl JobBuilder {
         let base = parse_base_url(own.unwrap_or(carrier.base_url()), allow_private)
             .map_err(|e| wrong(&e))?;
         let authorization = carrier.authorize(account).map_err(|e| wrong(&e))?;
-        let host = base.authority().to_owned();
+        // A trailing dot names the same host.
+        let host = base.authority().replace(".:", ":");
+        let host = host.trim_end_matches('.').to_owned();
         Ok(CarrierClient {
             limiter: self
                 .limits
