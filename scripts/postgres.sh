@@ -31,7 +31,7 @@ install_postgres() {
         mkdir -p "$(dirname "$settings")"
         echo "create_main_cluster = false" >"$settings"
     fi
-    export DEBIAN_FRONTEND=noninteractive
+    export DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold \
         postgresql >/dev/null
@@ -83,8 +83,8 @@ HELP
     POSTGRES_HOME="$(mktemp -d "${TMPDIR:-/tmp}/carrier-sync-postgres.XXXXXX")"
     choose_postgres_user
     as_postgres "$POSTGRES_BIN/initdb" --pgdata="$POSTGRES_HOME/data" --username=postgres \
-        --auth=trust --encoding=UTF8 --locale=C --no-sync >"$POSTGRES_HOME.initdb" 2>&1 || {
-        cat "$POSTGRES_HOME.initdb" >&2
+        --auth=trust --encoding=UTF8 --locale=C --no-sync >"$POSTGRES_HOME/initdb.log" 2>&1 || {
+        cat "$POSTGRES_HOME/initdb.log" >&2
         return 1
     }
     # A port may be taken between choosing and listening: choose again.
@@ -107,6 +107,6 @@ stop_postgres() {
         as_postgres "$POSTGRES_BIN/pg_ctl" --pgdata="$POSTGRES_HOME/data" --silent \
             --mode=immediate stop || true
     fi
-    rm -rf "$POSTGRES_HOME" "$POSTGRES_HOME.initdb"
+    rm -rf "$POSTGRES_HOME"
     POSTGRES_HOME=""
 }

@@ -28,7 +28,7 @@ use crate::config::{CarrierConfig, Config};
 use crate::device::IntegrationId;
 use crate::integration::IntegrationRow;
 use crate::shutdown::{Drained, Stop, drain_within};
-use crate::status::{Board, health};
+use crate::status::Board;
 use crate::store::queue::BatchPolicy;
 use crate::store::retry::RetryPolicy;
 use crate::store::{Store, StoreError, StoreOptions, connect};
@@ -145,12 +145,7 @@ impl App {
         let (supervisor, _) = spawn_watched(supervisor, MAILBOX, |reason| {
             let _ = exited.send(reason);
         });
-        let beat = health::log_on_a_beat(
-            Arc::clone(&self.board),
-            Arc::clone(&self.clock),
-            self.config.health.interval,
-        );
-        let _beat = AbortOnDropHandle::new(tokio::spawn(beat));
+        let _beat = AbortOnDropHandle::new(tokio::spawn(self.log_health_on_a_beat()));
         let reason = tokio::select! {
             () = stop.asked.cancelled() => None,
             Some(reason) = escalated.recv() => Some(reason),
@@ -164,11 +159,23 @@ impl App {
             self.store.close().await;
         })
         .await;
-        health::log_all(&self.board, self.clock.now());
+        self.board.log_health(self.clock.now());
         match (reason, drained) {
             (Some(reason), _) => Ending::Escalated(reason),
             (None, Drained::Whole) => Ending::Clean,
             (None, drained) => Ending::Unfinished(drained),
+        }
+    }
+
+    /// The health log's beat: for ever, in a task of its own.
+    fn log_health_on_a_beat(&self) -> impl Future<Output = ()> + use<> {
+        let (board, clock) = (Arc::clone(&self.board), Arc::clone(&self.clock));
+        let interval = self.config.health.interval;
+        async move {
+            loop {
+                tokio::time::sleep(interval).await;
+                board.log_health(clock.now());
+            }
         }
     }
 

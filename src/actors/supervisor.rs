@@ -504,10 +504,11 @@ fn parts(
     let job = Arc::new(parts.builder.build(row)?);
     let phase = schedule::phase(&row.id, parts.start_spread.min(interval));
     let now = parts.clock.now();
+    let last = schedule::last_that_counts(row.last_sync_at, &row.last_sync_status);
     Ok(IntegrationParts {
         job,
         interval,
-        first_delay: schedule::first_delay(row.last_sync_at, interval, now, phase),
+        first_delay: schedule::first_delay(last, interval, now, phase),
         store: Arc::clone(&parts.store),
         writer,
         board: Arc::clone(&parts.board),

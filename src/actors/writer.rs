@@ -16,9 +16,9 @@ use super::messages::{Drain, RecordOutcome, WriteBatch};
 use crate::clock::Clock;
 use crate::device::{UpdateBatch, WriteReceipt};
 use crate::status::{ActorName, ActorState, Board};
-use crate::store::Store;
 use crate::store::queue::{BatchPolicy, Due, WriteQueue};
 use crate::store::retry::{RetryPolicy, record_patiently, write_patiently};
+use crate::store::{Store, StoreError};
 use crate::supervision::exit::panic_text;
 use crate::sync::SinkError;
 
@@ -41,8 +41,10 @@ pub struct DbWriterActor {
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
     queue: WriteQueue<Reply>,
-    /// Transactions under way, records of outcomes included.
+    /// Transactions with batches under way.
     in_flight: usize,
+    /// Outcomes being recorded: small, and not to be kept waiting by batches nor to keep them.
+    recording: usize,
     /// Fires when the oldest waiting batch has waited long enough.
     timer: Option<SpawnHandle>,
     /// Told when the queue is empty and nothing is under way.
@@ -65,6 +67,7 @@ impl DbWriterActor {
             clock,
             queue: WriteQueue::default(),
             in_flight: 0,
+            recording: 0,
             timer: None,
             drained: None,
         }
@@ -101,7 +104,9 @@ impl DbWriterActor {
     fn flush(&mut self, taken: Vec<(UpdateBatch, Reply)>, ctx: &mut Context<Self>) {
         let (batches, replies): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
         let (store, retry) = (Arc::clone(&self.store), self.policy.retry);
-        let task = tokio::spawn(async move { write_patiently(&*store, &batches, retry).await });
+        let trouble = self.trouble();
+        let task =
+            tokio::spawn(async move { write_patiently(&*store, &batches, retry, &trouble).await });
         self.in_flight += 1;
         ctx.spawn(task.into_actor(self).map(move |joined, writer, ctx| {
             let results = joined.unwrap_or_else(|panic| {
@@ -117,29 +122,45 @@ impl DbWriterActor {
         }));
     }
 
+    /// Posts that the database is away, while a transaction is tried again.
+    fn trouble(&self) -> impl Fn(&StoreError) + Send + Sync + 'static {
+        let (board, clock) = (Arc::clone(&self.board), Arc::clone(&self.clock));
+        move |error| {
+            board.update(&ActorName::Writer, clock.now(), |status| {
+                status.reason = Some(error.to_string());
+                if status.state != ActorState::Draining {
+                    status.state = ActorState::BackingOff;
+                }
+            });
+        }
+    }
+
     fn committed(&mut self, results: &[Result<WriteReceipt, String>]) {
         self.in_flight -= 1;
-        let rows: usize = results
-            .iter()
-            .flatten()
-            .map(|receipt| receipt.written)
-            .sum();
-        let failure = results.iter().find_map(|result| result.as_ref().err());
+        let receipts = results.iter().flatten();
+        let rows: usize = receipts.map(|receipt| receipt.written).sum();
+        self.ended(results.iter().find_map(|result| result.as_ref().err()));
         self.board
             .update(&ActorName::Writer, self.clock.now(), |status| {
                 status.runs += 1;
                 status.synced += rows;
-                status.reason = failure.cloned();
-                status.state = if failure.is_some() {
-                    ActorState::BackingOff
-                } else {
-                    // A flush every few milliseconds is no change of state worth an event each.
-                    ActorState::Idle
-                };
-                if failure.is_none() {
-                    status.last_success_at = Some(self.clock.now());
-                }
             });
+    }
+
+    /// A transaction has ended: the database is well, or it is not.
+    fn ended(&self, failure: Option<&String>) {
+        let now = self.clock.now();
+        self.board.update(&ActorName::Writer, now, |status| {
+            status.reason = failure.cloned();
+            status.state = match (status.state, failure) {
+                (ActorState::Draining, _) => ActorState::Draining,
+                (_, Some(_)) => ActorState::BackingOff,
+                (_, None) => ActorState::Idle,
+            };
+            if failure.is_none() {
+                status.last_success_at = Some(now);
+            }
+        });
     }
 
     fn post(&self) {
@@ -148,16 +169,14 @@ impl DbWriterActor {
             .update(&ActorName::Writer, self.clock.now(), |status| {
                 status.in_flight = self.in_flight;
                 status.queue_depth = self.queue.rows();
-                status.state = match status.state {
-                    _ if draining => ActorState::Draining,
-                    ActorState::BackingOff => ActorState::BackingOff,
-                    _ => ActorState::Idle,
-                };
+                if draining {
+                    status.state = ActorState::Draining;
+                }
             });
     }
 
     fn end_if_drained(&mut self, ctx: &mut Context<Self>) {
-        if self.in_flight == 0
+        if self.in_flight + self.recording == 0
             && self.queue.rows() == 0
             && let Some(drained) = self.drained.take()
         {
@@ -206,11 +225,14 @@ impl Handler<RecordOutcome> for DbWriterActor {
     ) -> Self::Result {
         let (reply, answer) = oneshot::channel();
         let (store, retry) = (Arc::clone(&self.store), self.policy.retry);
-        let task = tokio::spawn(async move { record_patiently(&*store, &record, retry).await });
-        self.in_flight += 1;
+        let trouble = self.trouble();
+        let task =
+            tokio::spawn(async move { record_patiently(&*store, &record, retry, &trouble).await });
+        self.recording += 1;
         ctx.spawn(task.into_actor(self).map(move |joined, writer, ctx| {
             let result = joined.unwrap_or_else(|panic| Err(join_text(panic)));
-            writer.in_flight -= 1;
+            writer.recording -= 1;
+            writer.ended(result.as_ref().err());
             let _ = reply.send(result.map_err(SinkError));
             writer.pump(ctx);
         }));

@@ -54,14 +54,25 @@ pub(super) fn check(args: &CheckArgs, config: Config) -> Result<Exit, CliError> 
         let rows = app.choose(&[]).await?;
         if !args.json {
             output.line("ok      configuration")?;
-            output.line(format_args!("ok      database: {} with schema and role", app.store.engine()))?;
+            output.line(format_args!(
+                "ok      database: {} with schema and role",
+                app.store.engine()
+            ))?;
         }
         let asked = rows.iter().map(|row| Verdict::of(&app, row));
         let mut verdicts = pin!(stream::iter(asked).buffered(AT_ONCE));
         let (mut good, mut bad) = (0, 0);
         while let Some(verdict) = verdicts.next().await {
-            if verdict.ok { good += 1 } else { bad += 1 }
-            if args.json { output.json(&verdict)? } else { output.line(verdict)? }
+            if verdict.ok {
+                good += 1
+            } else {
+                bad += 1
+            }
+            if args.json {
+                output.json(&verdict)?
+            } else {
+                output.line(verdict)?
+            }
             output.flush()?;
         }
         if rows.is_empty() {

@@ -68,7 +68,12 @@ pub(super) fn demo(args: &DemoArgs, config: Config) -> Result<Exit, CliError> {
         let app = App::new(demo_config(config, &database), Arc::new(SystemClock))?;
         app.prepare().await?;
         let tenants = fill(&app, &simulator, args).await?;
-        let mut story = Story::begin(args, &simulator, &database, tenants)?;
+        let mut story = Story::begin(
+            (args.devices, args.duration),
+            &simulator,
+            &database,
+            tenants,
+        )?;
         let serving = app.serve(&stop);
         let telling = story.tell_until(&app, &stop, args.duration);
         let (ending, told) = tokio::join!(serving, telling);
@@ -76,7 +81,9 @@ pub(super) fn demo(args: &DemoArgs, config: Config) -> Result<Exit, CliError> {
         story.end(&database, &simulator).await?;
         match ending {
             Ending::Clean => Ok(Exit::Success),
-            other => Err(CliError::new(format!("the service did not end cleanly: {other:?}"))),
+            other => Err(CliError::new(format!(
+                "the service did not end cleanly: {other:?}"
+            ))),
         }
     })
 }
@@ -94,12 +101,19 @@ fn start_simulator(args: &DemoArgs) -> Result<Simulator, CliError> {
     let accounts = (1..=args.tenants).map(|number| {
         // The remainder goes to the first, so that the fleets add up to what was asked for.
         let share = args.devices / args.tenants;
-        let rest = if number == 1 { args.devices % args.tenants } else { 0 };
+        let rest = if number == 1 {
+            args.devices % args.tenants
+        } else {
+            0
+        };
         SimulatedAccount::numbered(number.into(), (share + rest).into())
     });
     let config = SimulatorConfig {
         accounts: accounts.collect(),
-        latency: Latency { fixed: LATENCY, jitter: LATENCY },
+        latency: Latency {
+            fixed: LATENCY,
+            jitter: LATENCY,
+        },
         ..SimulatorConfig::default()
     };
     let failed = |error| CliError::new("cannot start the simulated carrier").because(error);
@@ -109,11 +123,7 @@ fn start_simulator(args: &DemoArgs) -> Result<Simulator, CliError> {
 
 /// Adds an integration per tenant, its devices linked. The last of several tenants does not know its
 /// account id, so its devices are asked for one by one: the slow path is part of the show.
-async fn fill(
-    app: &App,
-    simulator: &Simulator,
-    args: &DemoArgs,
-) -> Result<Vec<Tenant>, CliError> {
+async fn fill(app: &App, simulator: &Simulator, args: &DemoArgs) -> Result<Vec<Tenant>, CliError> {
     let mut tenants = Vec::new();
     for number in 1..=u64::from(args.tenants) {
         let account = SimulatedAccount::numbered(number, 0);
@@ -134,9 +144,19 @@ async fn fill(
         };
         let id = app.store.add_integration(&new).await?;
         let truth = simulator.truth(account.org_id);
-        let links: Result<Vec<_>, _> = truth.iter().map(|truth| link(&truth.carrier_device_id)).collect();
-        app.store.link_devices(&id, &links.map_err(invalid)?).await?;
-        tenants.push(Tenant { id, name, org_id: account.org_id, in_bulk });
+        let links: Result<Vec<_>, _> = truth
+            .iter()
+            .map(|truth| link(&truth.carrier_device_id))
+            .collect();
+        app.store
+            .link_devices(&id, &links.map_err(invalid)?)
+            .await?;
+        tenants.push(Tenant {
+            id,
+            name,
+            org_id: account.org_id,
+            in_bulk,
+        });
     }
     Ok(tenants)
 }

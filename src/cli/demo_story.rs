@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::demo::DemoArgs;
 use super::{CliError, Output};
 use crate::app::App;
 use crate::config::DatabaseUrl;
@@ -53,28 +52,37 @@ pub(super) struct Story {
 impl Story {
     /// Tells what is there.
     pub(super) fn begin(
-        args: &DemoArgs,
+        (devices, duration): (u32, Duration),
         simulator: &Simulator,
         database: &Path,
         tenants: Vec<Tenant>,
     ) -> Result<Self, CliError> {
         let mut output = Output::stdout();
         output.line(format_args!(
-            "carrier-sync demo: {} devices of {} tenants, for {} (Ctrl-C ends it)",
-            args.devices,
-            args.tenants,
-            humantime::format_duration(args.duration)
+            "carrier-sync demo: {devices} devices of {} tenants, for {} (Ctrl-C ends it)",
+            tenants.len(),
+            humantime::format_duration(duration)
         ))?;
-        output.line(format_args!("  carrier   {} (simulated Hologram)", simulator.base_url()))?;
+        output.line(format_args!(
+            "  carrier   {} (simulated Hologram)",
+            simulator.base_url()
+        ))?;
         output.line(format_args!("  database  {}", database.display()))?;
         output.line("  every account may make 10 calls per second; each syncs once a minute")?;
         if tenants.iter().any(|tenant| !tenant.in_bulk) {
-            output.line("  the last tenant has no account id: its devices are asked for one by one")?;
+            output.line(
+                "  the last tenant has no account id: its devices are asked for one by one",
+            )?;
         }
         output.line("")?;
         output.line(heading())?;
         output.flush()?;
-        Ok(Self { output, tenants, told: HashMap::new(), began: Instant::now() })
+        Ok(Self {
+            output,
+            tenants,
+            told: HashMap::new(),
+            began: Instant::now(),
+        })
     }
 
     /// Tells what happens until the time is over, then asks the service to stop.
@@ -109,7 +117,11 @@ impl Story {
             {
                 let line = self.line(&id, &status);
                 self.output.line(line)?;
-                let told = Told { runs: status.runs, synced: status.synced, at: Instant::now() };
+                let told = Told {
+                    runs: status.runs,
+                    synced: status.synced,
+                    at: Instant::now(),
+                };
                 self.told.insert(id, told);
             }
         }
@@ -156,10 +168,15 @@ impl Story {
         for tenant in &self.tenants {
             let truth = simulator.truth(tenant.org_id);
             all += truth.len();
-            let truth: HashMap<_, _> =
-                truth.iter().map(|truth| (truth.carrier_device_id.as_str(), truth)).collect();
+            let truth: HashMap<_, _> = truth
+                .iter()
+                .map(|truth| (truth.carrier_device_id.as_str(), truth))
+                .collect();
             for row in rows(&*store, &tenant.id).await? {
-                let known = row.carrier_device_id.as_deref().and_then(|id| truth.get(id));
+                let known = row
+                    .carrier_device_id
+                    .as_deref()
+                    .and_then(|id| truth.get(id));
                 if let Some(truth) = known.filter(|_| row.data_used_updated_at.is_some()) {
                     fresh += 1;
                     equal += usize::from(is_equal(&row, truth));
@@ -202,7 +219,9 @@ async fn rows(store: &dyn Store, id: &IntegrationId) -> Result<Vec<DeviceRow>, C
     loop {
         let filter = DeviceFilter {
             integration_id: Some(id.clone()),
-            after: rows.last().map(|row| (row.tenant_id.clone(), row.device_id.clone())),
+            after: rows
+                .last()
+                .map(|row| (row.tenant_id.clone(), row.device_id.clone())),
             limit: PAGE,
             ..DeviceFilter::default()
         };

@@ -135,7 +135,8 @@ impl fmt::Display for Line<'_> {
             self.api_calls,
             self.elapsed_ms as f64 / 1000.0
         )?;
-        self.error.map_or(Ok(()), |error| write!(f, "\n         {error}"))
+        self.error
+            .map_or(Ok(()), |error| write!(f, "\n         {error}"))
     }
 }
 

@@ -35,7 +35,10 @@ pub(super) fn run(_: &RunArgs, config: Config) -> Result<Exit, CliError> {
     in_system(async {
         let app = App::new(config, Arc::new(SystemClock))?;
         let stop = listen()?;
-        tracing::info!(version = env!("CARGO_PKG_VERSION"), "carrier-sync is running");
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            "carrier-sync is running"
+        );
         exit(app.serve(&stop).await)
     })
 }
@@ -51,8 +54,10 @@ fn exit(ending: Ending) -> Result<Exit, CliError> {
             tracing::info!("carrier-sync has ended; everything that was read is written");
             Ok(Exit::Success)
         }
-        Ending::Unfinished(Drained::Forced) => Err(CliError::new("ended at once by a second signal")
-            .hint("the next start repairs what was left undone")),
+        Ending::Unfinished(Drained::Forced) => {
+            Err(CliError::new("ended at once by a second signal")
+                .hint("the next start repairs what was left undone"))
+        }
         Ending::Unfinished(_) => Err(CliError::new("not everything was finished in time")
             .hint("the next start repairs it; shutdown.drain_timeout gives more time")),
         Ending::Escalated(reason) => Err(CliError::new(reason)),

@@ -32,7 +32,10 @@ impl SyncBar {
 
     /// An observer for one more sync.
     pub(super) fn observer(&self) -> Arc<dyn Observer> {
-        Arc::new(SyncOnBar { bar: self.0.clone(), last: Mutex::default() })
+        Arc::new(SyncOnBar {
+            bar: self.0.clone(),
+            last: Mutex::default(),
+        })
     }
 }
 
@@ -45,7 +48,8 @@ struct SyncOnBar {
 impl Observer for SyncOnBar {
     fn progress(&self, progress: Progress) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        self.bar.inc_length((progress.devices - last.devices) as u64);
+        self.bar
+            .inc_length((progress.devices - last.devices) as u64);
         self.bar.inc((progress.synced - last.synced) as u64);
         *last = progress;
     }

@@ -43,9 +43,14 @@ impl Verdict {
 
 async fn ask(app: &App, row: &IntegrationRow) -> Result<(), (String, Option<&'static str>)> {
     let change = "change it with carrier-sync integrations set";
-    let job = app.builder.build(row).map_err(|error| (error.to_string(), Some(change)))?;
+    let job = app
+        .builder
+        .build(row)
+        .map_err(|error| (error.to_string(), Some(change)))?;
     build::interval(row).map_err(|error| (error.to_string(), Some(change)))?;
-    probe(&job).await.map_err(|error| (error.to_string(), hint(&error)))
+    probe(&job)
+        .await
+        .map_err(|error| (error.to_string(), hint(&error)))
 }
 
 fn hint(error: &CallError) -> Option<&'static str> {
@@ -54,9 +59,9 @@ fn hint(error: &CallError) -> Option<&'static str> {
             "the key or the account id is wrong, or the key lacks rights: \
              carrier-sync integrations set",
         ),
-        CallError::NotFound | CallError::Malformed { .. } => {
-            Some("is api_base_url right, with its path? carrier-sync integrations set --base-url")
-        }
+        CallError::NotFound | CallError::Malformed { .. } => Some(
+            "is api_base_url right, with its path? carrier-sync integrations set --api-base-url",
+        ),
         CallError::Forbidden { .. } => {
             Some("for a carrier inside your network set http.allow_private_hosts = true")
         }
@@ -70,7 +75,11 @@ fn hint(error: &CallError) -> Option<&'static str> {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = if self.ok { "ok     " } else { "FAILED " };
-        write!(f, "{word} {} ({}, {})", self.integration_id, self.tenant_id, self.carrier)?;
+        write!(
+            f,
+            "{word} {} ({}, {})",
+            self.integration_id, self.tenant_id, self.carrier
+        )?;
         match (&self.error, self.hint) {
             (Some(error), Some(hint)) => write!(f, ": {error}\n        {hint}"),
             (Some(error), None) => write!(f, ": {error}"),

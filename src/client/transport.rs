@@ -136,9 +136,14 @@ impl Transport {
         request: &Request,
         now: DateTime<Utc>,
     ) -> Result<Vec<u8>, Failure> {
+        let Some(url) = address(&to.base, request) else {
+            return Err(Failure::Rejected {
+                reason: "the id cannot be part of an address".to_owned(),
+            });
+        };
         let builder = self
             .http
-            .get(address(&to.base, request))
+            .get(url)
             .timeout(to.timeout)
             .header(ACCEPT, HeaderValue::from_static("application/json"));
         let Authorization::Basic { user, password } = &to.authorization;
@@ -258,7 +263,14 @@ fn refusal(
 }
 
 /// `base` + path segments + query, each percent-encoded.
-fn address(base: &Url, request: &Request) -> Url {
+///
+/// `None` for a segment of dots: no encoding keeps it from meaning "here" or "one up", so a device of
+/// this name would be asked for at another resource.
+fn address(base: &Url, request: &Request) -> Option<Url> {
+    let is_dots = |segment: &String| matches!(segment.as_str(), "." | "..");
+    if request.path.iter().any(is_dots) {
+        return None;
+    }
     let mut url = base.clone();
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().extend(&request.path);
@@ -266,7 +278,7 @@ fn address(base: &Url, request: &Request) -> Url {
     if !request.query.is_empty() {
         url.query_pairs_mut().extend_pairs(&request.query);
     }
-    url
+    Some(url)
 }
 
 /// Credentials travel with a redirect, so only the same scheme, host and port may have them.
@@ -297,9 +309,8 @@ mod tests {
             path: vec!["devices".to_owned(), "../../a?b=c#d/e".to_owned()],
             query: vec![("orgid", "7&limit=1".to_owned())],
         };
-        let url = address(&base, &request);
         assert_eq!(
-            url.as_str(),
+            address(&base, &request).unwrap().as_str(),
             "https://api.example.com/api/1/devices/..%2F..%2Fa%3Fb=c%23d%2Fe?orgid=7%26limit%3D1"
         );
     }
@@ -313,7 +324,7 @@ mod tests {
             query: vec![],
         };
         assert_eq!(
-            address(&base, &request).as_str(),
+            address(&base, &request).unwrap().as_str(),
             "https://api.example.com/api/1/devices"
         );
     }

@@ -1,122 +1,12 @@
 //! One snapshot per actor, kept where the actor's death does not take it along.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::actor::{ActorName, ActorStatus};
 use super::health;
-use crate::device::{IntegrationId, TenantId};
-use crate::integration::Outcome;
-
-/// Who a status is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ActorName {
-    /// The one that starts the others.
-    Supervisor,
-    /// The one that writes.
-    Writer,
-    /// One account's.
-    Integration(IntegrationId),
-}
-
-impl fmt::Display for ActorName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Supervisor => f.write_str("supervisor"),
-            Self::Writer => f.write_str("writer"),
-            Self::Integration(id) => write!(f, "integration/{id}"),
-        }
-    }
-}
-
-/// What an actor is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActorState {
-    /// Waiting for its time.
-    Idle,
-    /// At work: a sync, a flush, a discovery.
-    Syncing,
-    /// Waiting because the last attempt failed; recovers by itself.
-    BackingOff,
-    /// Waiting for a person to change the credentials.
-    NeedsCredentials,
-    /// Waiting for a person, or for a slow retry, because it cannot work as it is.
-    Parked,
-    /// Finishing what it has begun, then ending.
-    Draining,
-}
-
-impl ActorState {
-    /// The word in health events and on pages.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Syncing => "syncing",
-            Self::BackingOff => "backing_off",
-            Self::NeedsCredentials => "needs_credentials",
-            Self::Parked => "parked",
-            Self::Draining => "draining",
-        }
-    }
-}
-
-/// One actor's snapshot. Counters run since the process began.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ActorStatus {
-    /// What it is doing.
-    pub state: ActorState,
-    /// Why, where the state needs a reason.
-    pub reason: Option<String>,
-    /// Owner of the account, for an integration.
-    pub tenant_id: Option<TenantId>,
-    /// Carrier of the account, for an integration.
-    pub carrier: Option<String>,
-    /// How its last sync ended.
-    pub last_outcome: Option<Outcome>,
-    /// When its last successful sync was started.
-    pub last_success_at: Option<DateTime<Utc>>,
-    /// Linked devices at the last look; for the supervisor, integrations.
-    pub devices: usize,
-    /// Devices (for the writer, rows) committed in the current or last sync.
-    pub synced: usize,
-    /// Syncs (for the writer, transactions) that came to an end.
-    pub runs: u64,
-    /// Times it was started again after it had died.
-    pub restarts: u64,
-    /// Syncs or transactions under way.
-    pub in_flight: usize,
-    /// Rows waiting to be written.
-    pub queue_depth: usize,
-    /// Time spent waiting for permits.
-    pub permits_waited: Duration,
-    /// Calls made to the carrier.
-    pub calls_made: u64,
-}
-
-impl Default for ActorStatus {
-    fn default() -> Self {
-        Self {
-            state: ActorState::Idle,
-            reason: None,
-            tenant_id: None,
-            carrier: None,
-            last_outcome: None,
-            last_success_at: None,
-            devices: 0,
-            synced: 0,
-            runs: 0,
-            restarts: 0,
-            in_flight: 0,
-            queue_depth: 0,
-            permits_waited: Duration::ZERO,
-            calls_made: 0,
-        }
-    }
-}
 
 /// Every actor's snapshot.
 #[derive(Debug, Default)]
@@ -163,6 +53,13 @@ impl Board {
             .iter()
             .map(|(name, status)| (name.clone(), status.clone()))
             .collect()
+    }
+
+    /// Logs every snapshot now.
+    pub fn log_health(&self, now: DateTime<Utc>) {
+        for (name, status) in self.snapshot() {
+            health::log_snapshot(&name, &status, now);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ActorName, ActorStatus>> {

@@ -1,27 +1,13 @@
 //! The health log: every actor's snapshot as one structured event, on a beat and at each change of
 //! state. Operators alert on these fields, so their names are a contract (`docs/operating.md`).
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 
-use super::board::{ActorName, ActorState, ActorStatus, Board};
-use crate::clock::Clock;
+use super::actor::{ActorName, ActorState, ActorStatus};
 
-/// Logs every snapshot every `interval`, for ever: run it in a task of its own.
-pub async fn log_on_a_beat(board: Arc<Board>, clock: Arc<dyn Clock>, interval: Duration) {
-    loop {
-        tokio::time::sleep(interval).await;
-        log_all(&board, clock.now());
-    }
-}
-
-/// Logs every snapshot now.
-pub fn log_all(board: &Board, now: DateTime<Utc>) {
-    for (name, status) in board.snapshot() {
-        log(&name, &status, None, now);
-    }
+/// Logs a snapshot.
+pub fn log_snapshot(name: &ActorName, status: &ActorStatus, now: DateTime<Utc>) {
+    log(name, status, None, now);
 }
 
 /// Logs a change of state.

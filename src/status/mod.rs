@@ -3,7 +3,9 @@
 //! Actors post to the [`Board`]; readers copy from it and ask no actor anything, so the board tells
 //! the truth about an actor that is stuck or dead.
 
+pub mod actor;
 pub mod board;
 pub mod health;
 
-pub use board::{ActorName, ActorState, ActorStatus, Board};
+pub use actor::{ActorName, ActorState, ActorStatus};
+pub use board::Board;

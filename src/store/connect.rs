@@ -11,7 +11,7 @@ use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{Store, StoreError};
 
-/// Where the database is and how long to wait for it.
+/// Where the database is and how long to wait for it. Every duration is above zero.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
     /// `postgres://…`, `postgresql://…`, `sqlite://PATH` or `sqlite::memory:`.
@@ -20,7 +20,7 @@ pub struct StoreOptions {
     pub max_connections: u32,
     /// How long a call waits for a connection, connecting included.
     pub acquire_timeout: Duration,
-    /// How long one statement may run (Postgres).
+    /// How long one statement may run (Postgres); a whole call may take four times as long.
     pub statement_timeout: Duration,
     /// How long to wait for a lock: of a row or table (Postgres), of the file (SQLite).
     pub lock_timeout: Duration,

@@ -180,7 +180,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Nothing was written; the same batches can be written again.
     async fn write(&self, batches: &[UpdateBatch]) -> Result<Vec<WriteReceipt>, StoreError>;
 
-    /// Records how a sync ended.
+    /// Records how a sync ended; `Invalid` when the integration is gone.
     async fn record(&self, record: &SyncRecord) -> Result<(), StoreError>;
 
     /// Creates what is missing, adopts what is there, and (Postgres) grants `service_role` what the

@@ -18,6 +18,9 @@ pub struct RetryPolicy {
     pub give_up_after: Duration,
 }
 
+/// Told of each try that found the database unavailable, so that the trouble shows while it lasts.
+pub type Trouble<'a> = &'a (dyn Fn(&StoreError) + Sync);
+
 /// Writes the batches in one transaction, for as long as the policy allows; one result per batch.
 ///
 /// A transaction that the database refuses for good is tried batch by batch, so that one
@@ -26,13 +29,14 @@ pub async fn write_patiently(
     store: &dyn Store,
     batches: &[UpdateBatch],
     policy: RetryPolicy,
+    trouble: Trouble<'_>,
 ) -> Vec<Result<WriteReceipt, String>> {
-    match patiently(policy, || store.write(batches)).await {
+    match patiently(policy, trouble, || store.write(batches)).await {
         Ok(receipts) => receipts.into_iter().map(Ok).collect(),
         Err(StoreError::Rejected(_)) if batches.len() > 1 => {
             let mut results = Vec::with_capacity(batches.len());
             for batch in batches {
-                results.push(write_one(store, batch, policy).await);
+                results.push(write_one(store, batch, policy, trouble).await);
             }
             results
         }
@@ -44,8 +48,9 @@ async fn write_one(
     store: &dyn Store,
     batch: &UpdateBatch,
     policy: RetryPolicy,
+    trouble: Trouble<'_>,
 ) -> Result<WriteReceipt, String> {
-    let receipts = patiently(policy, || store.write(std::slice::from_ref(batch))).await;
+    let receipts = patiently(policy, trouble, || store.write(std::slice::from_ref(batch))).await;
     let receipts = receipts.map_err(|error| error.to_string())?;
     receipts
         .into_iter()
@@ -61,14 +66,19 @@ pub async fn record_patiently(
     store: &dyn Store,
     record: &SyncRecord,
     policy: RetryPolicy,
+    trouble: Trouble<'_>,
 ) -> Result<(), String> {
-    patiently(policy, || store.record(record))
+    patiently(policy, trouble, || store.record(record))
         .await
         .map_err(|error| error.to_string())
 }
 
 /// Repeats `work` while the database is unavailable.
-async fn patiently<T, F>(policy: RetryPolicy, work: impl Fn() -> F) -> Result<T, StoreError>
+async fn patiently<T, F>(
+    policy: RetryPolicy,
+    trouble: Trouble<'_>,
+    work: impl Fn() -> F,
+) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
@@ -79,10 +89,12 @@ where
             Err(error @ StoreError::Unavailable(_)) => error,
             done => return done,
         };
+        trouble(&error);
         if started.elapsed() + wait > policy.give_up_after {
             return Err(error);
         }
-        tracing::warn!(%error, wait_ms = wait.as_millis(), "database unavailable, trying again");
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(%error, wait_ms, "database unavailable, trying again");
         tokio::time::sleep(wait.mul_f64(0.5 + 0.5 * rand::random::<f64>())).await;
         wait = (wait * 2).min(policy.longest_wait);
     }

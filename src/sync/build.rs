@@ -14,6 +14,9 @@ use crate::client::{CarrierClient, Limits, Transport};
 use crate::clock::Clock;
 use crate::integration::IntegrationRow;
 
+/// Longest interval, in minutes.
+pub const MINUTES_PER_YEAR: i64 = 525_600;
+
 /// An integration that cannot be synced until a person changes its row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -99,9 +102,9 @@ impl JobBuilder {
             transport: self.transport.clone(),
             destination: Destination {
                 base,
+                scrubber: Scrubber::new(account, &authorization),
                 authorization,
                 timeout: settings.timeout,
-                scrubber: Scrubber::new(account),
             },
             max_attempts: settings.max_attempts,
             clock: Arc::clone(&self.clock),
@@ -114,9 +117,8 @@ impl JobBuilder {
 /// # Errors
 /// [`Misconfigured`] for zero, a negative number and more than a year.
 pub fn interval(row: &IntegrationRow) -> Result<Duration, Misconfigured> {
-    const MINUTES_PER_YEAR: u64 = 366 * 24 * 60;
-    match u64::try_from(row.sync_interval_minutes) {
-        Ok(minutes @ 1..=MINUTES_PER_YEAR) => Ok(Duration::from_secs(minutes * 60)),
+    match row.sync_interval_minutes {
+        minutes @ 1..=MINUTES_PER_YEAR => Ok(Duration::from_secs(minutes.unsigned_abs() * 60)),
         _ => Err(Misconfigured(format!(
             "sync_interval_minutes is {}; allowed is 1 to {MINUTES_PER_YEAR}",
             row.sync_interval_minutes

@@ -1,7 +1,7 @@
 //! A fleet for tests: a simulated carrier, a real database, linked devices, and the wired service.
 
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use carrier_sync::app::App;
 use carrier_sync::clock::SystemClock;
@@ -139,7 +139,8 @@ pub fn link(device_id: &str, carrier_device_id: &str) -> DeviceLink {
 /// Syncs every integration once.
 pub async fn sync(app: &App) -> Vec<SyncReport> {
     let rows = app.choose(&[]).await.expect("integrations can be read");
-    app.sync_once(rows, &|| Arc::new(Quiet), &Stop::default(), |_| {}).await
+    app.sync_once(rows, &|| Arc::new(Quiet), &Stop::default(), |_| {})
+        .await
 }
 
 /// Syncs the only integration once.
@@ -235,14 +236,4 @@ pub struct Quiet;
 
 impl Observer for Quiet {
     fn progress(&self, _: Progress) {}
-}
-
-/// An observer that remembers.
-#[derive(Debug, Default)]
-pub struct Watching(pub Mutex<Vec<Progress>>);
-
-impl Observer for Watching {
-    fn progress(&self, progress: Progress) {
-        self.0.lock().unwrap().push(progress);
-    }
 }

@@ -1,16 +1,14 @@
 //! The fields of an integration as the command line takes them, and the rules they obey.
 
 use clap::Args;
-use url::Url;
 
 use crate::{
     carriers::{Account, Carrier, registry},
     cli::{CliError, output},
+    client::egress::parse_base_url,
     config::Config,
+    sync::build::MINUTES_PER_YEAR,
 };
-
-/// Longest interval: a year.
-const MAX_INTERVAL_MINUTES: i64 = 525_600;
 
 /// Fields that `add` and `set` share.
 #[derive(Debug, Args)]
@@ -24,13 +22,13 @@ pub(super) struct Fields {
     pub(super) account_id: Option<String>,
     /// Replaces the carrier's address, path included; must be https and public unless
     /// http.allow_private_hosts is set
-    #[arg(long, value_name = "URL")]
+    #[arg(long = "api-base-url", visible_alias = "base-url", value_name = "URL")]
     pub(super) base_url: Option<String>,
 }
 
 /// Minutes between two syncs.
 pub(super) fn interval_parser() -> clap::builder::RangedI64ValueParser<i64> {
-    clap::value_parser!(i64).range(1..=MAX_INTERVAL_MINUTES)
+    clap::value_parser!(i64).range(1..=MINUTES_PER_YEAR)
 }
 
 /// A carrier's name, as the registry knows it.
@@ -58,24 +56,17 @@ impl Fields {
     }
 }
 
-/// The address is not repeated: someone may have put a password into it.
+/// The same check as before every sync, but for private addresses: here they are only warned of, as
+/// the service may run with other settings.
 fn check_base_url(text: &str, config: &Config) -> Result<(), CliError> {
-    let refused = |reason: &str| {
-        CliError::new(format!("--base-url {reason}"))
+    parse_base_url(text, true).map_err(|refused| {
+        CliError::new(refused.to_string())
             .hint("an address looks like https://dashboard.hologram.io/api/1")
-    };
-    let url = Url::parse(text).map_err(|error| refused(&format!("is not an address: {error}")))?;
-    if !matches!(url.scheme(), "https" | "http") {
-        return Err(refused("must begin with https:// (or http://)"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(refused("must not contain a user name or password"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(refused("must not contain ? or #"));
-    }
-    if url.scheme() == "http" && !config.http.allow_private_hosts {
-        output::note("note: http:// is refused at run time unless http.allow_private_hosts = true");
+    })?;
+    if let Err(refused) = parse_base_url(text, config.http.allow_private_hosts) {
+        output::note(format_args!(
+            "note: the service will refuse this: {refused}"
+        ));
     }
     Ok(())
 }

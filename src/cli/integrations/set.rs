@@ -20,14 +20,14 @@ use crate::{
 };
 
 const AFTER_HELP: &str = "\
-Only what is given changes. An empty --account-id or --base-url removes it. A running service \
+Only what is given changes. An empty --account-id or --api-base-url removes it. A running service \
 notices the change within supervisor.discover_interval.
 
 Examples:
   carrier-sync integrations set ID --interval-minutes 15
   carrier-sync integrations set ID --new-api-key
   carrier-sync integrations set ID --api-key-file /run/secrets/hologram
-  carrier-sync integrations set ID --base-url ''
+  carrier-sync integrations set ID --api-base-url ''
   carrier-sync integrations set ID --disable
 
 Next:

@@ -40,7 +40,7 @@ const STATEMENTS_PER_CALL: u32 = 4;
 
 /// What a URL may set besides host, user, password and database. Others are refused rather than
 /// ignored: sqlx would log them, and a `?` inside a password makes its rest look like one.
-const URL_PARAMETERS: [&str; 13] = [
+const URL_PARAMETERS: [&str; 18] = [
     "sslmode",
     "ssl-mode",
     "sslrootcert",
@@ -51,9 +51,14 @@ const URL_PARAMETERS: [&str; 13] = [
     "sslkey",
     "ssl-key",
     "host",
+    "hostaddr",
     "port",
+    "user",
+    "password",
+    "dbname",
     "application_name",
     "options",
+    "statement-cache-capacity",
 ];
 
 /// A pool of connections to one Postgres database.

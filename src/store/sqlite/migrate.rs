@@ -1,6 +1,6 @@
 //! Making or adopting the schema, in one transaction; and whether it is as needed.
 
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection, query_as, raw_sql};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection, query_as, query_scalar, raw_sql};
 
 use super::error::{classify, row_fault};
 use crate::store::StoreError;
@@ -11,14 +11,23 @@ use crate::store::schema::{
 /// The same name as in Postgres.
 const HISTORY: &str = "carrier_sync_migrations";
 
-/// After the columns, which an adopted table may lack. Uniqueness is what the statements rely on; it
-/// costs nothing where it is the primary key, and fails on rows that break it.
+/// After the columns, which an adopted table may lack.
 const INDEXES: [&str; 2] = [
     "CREATE INDEX IF NOT EXISTS carrier_sync_device_connections_integration \
      ON device_connections (tenant_id, carrier_integration_id)",
     "CREATE UNIQUE INDEX IF NOT EXISTS carrier_sync_carrier_integrations_key \
      ON carrier_integrations (id)",
 ];
+
+/// The uniqueness that links rely on, where an adopted table lacks it; fails on rows that break it.
+const DEVICE_KEY: &str = "CREATE UNIQUE INDEX IF NOT EXISTS carrier_sync_device_connections_key \
+     ON device_connections (tenant_id, device_id)";
+
+const HAS_DEVICE_KEY: &str = "\
+    SELECT EXISTS (SELECT 1 FROM pragma_index_list('device_connections') AS i \
+        WHERE i.\"unique\" AND NOT i.partial AND 'device_id,tenant_id' = ( \
+            SELECT group_concat(name, ',') \
+            FROM (SELECT name FROM pragma_index_info(i.name) ORDER BY name)))";
 
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let mut transaction = connection
@@ -41,11 +50,11 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), Sto
             }
             other => StoreError::Rejected(other.to_string()),
         })?;
-    add_columns(&mut transaction).await?;
+    complete(&mut transaction).await?;
     transaction.commit().await.map_err(|e| classify(&e))
 }
 
-async fn add_columns(transaction: &mut SqliteConnection) -> Result<(), StoreError> {
+async fn complete(transaction: &mut SqliteConnection) -> Result<(), StoreError> {
     let lacking = missing(transaction).await?;
     let additions = lacking.columns.iter().map(|(table, column)| {
         let declaration = SqliteDialect.declaration(column.kind);
@@ -54,7 +63,12 @@ async fn add_columns(transaction: &mut SqliteConnection) -> Result<(), StoreErro
             column.name
         )
     });
-    for statement in additions.chain(INDEXES.map(str::to_owned)) {
+    let has_key: bool = query_scalar(HAS_DEVICE_KEY)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(|e| classify(&e))?;
+    let key = (!has_key).then(|| DEVICE_KEY.to_owned());
+    for statement in additions.chain(INDEXES.map(str::to_owned)).chain(key) {
         raw_sql(AssertSqlSafe(statement))
             .execute(&mut *transaction)
             .await

@@ -48,7 +48,7 @@ fn an_integration_is_added_with_everything_that_was_said() {
         "1234",
     ];
     let address = [
-        "--base-url",
+        "--api-base-url",
         "https://carrier.example/api/1",
         "--interval-minutes",
         "15",
@@ -182,29 +182,29 @@ fn what_cannot_work_is_refused_before_it_is_stored() {
             "hologram cannot be asked with this account",
         ),
         (
-            add(&["--base-url", "carrier.example"]),
+            add(&["--api-base-url", "carrier.example"]),
             1,
-            "--base-url is not an address",
+            "api_base_url is not a URL",
         ),
         (
-            add(&["--base-url", "ftp://carrier.example"]),
+            add(&["--api-base-url", "ftp://carrier.example"]),
             1,
-            "must begin with https://",
+            "must use https",
         ),
         (
-            add(&["--base-url", "https://u:canary@carrier.example"]),
+            add(&["--api-base-url", "https://u:canary@carrier.example"]),
             1,
             "user name or password",
         ),
         (
-            add(&["--base-url", "https://carrier.example/?key=canary"]),
+            add(&["--api-base-url", "https://carrier.example/?key=canary"]),
             1,
-            "must not contain ?",
+            "must not hold a query",
         ),
         (
-            add(&["--base-url", "https://"]),
+            add(&["--api-base-url", "https://"]),
             1,
-            "--base-url is not an address",
+            "api_base_url is not a URL",
         ),
         (
             add(&["--name", "a\u{1b}[2Jb"]),
@@ -272,7 +272,7 @@ fn an_empty_text_removes_account_and_address() {
         "main",
         "--account-id",
         "7",
-        "--base-url",
+        "--api-base-url",
         "https://carrier.example",
     ];
     user.runs(&add(&more)).succeeds();
@@ -282,7 +282,7 @@ fn an_empty_text_removes_account_and_address() {
         "main",
         "--account-id",
         "",
-        "--base-url",
+        "--api-base-url",
         "",
     ])
     .succeeds();

@@ -115,3 +115,64 @@ async fn a_file_locked_by_another_program_is_unavailable() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn an_adopted_file_without_a_key_gets_one_or_a_named_conflict() {
+    use sqlx::{Connection, SqliteConnection, query_scalar, raw_sql};
+    for (rows, fits) in [
+        ("('t', 'd'), ('t', 'e')", true),
+        ("('t', 'd'), ('t', 'd')", false),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", directory.path().join("fleet.db").display());
+        let store = connect(&store_options(&url)).unwrap();
+        drop(store.check(false).await);
+        let mut arrange = SqliteConnection::connect(&url).await.unwrap();
+        let table = "CREATE TABLE device_connections (tenant_id TEXT, device_id TEXT)";
+        let insert = format!("{table}; INSERT INTO device_connections VALUES {rows}");
+        raw_sql(sqlx::AssertSqlSafe(insert))
+            .execute(&mut arrange)
+            .await
+            .unwrap();
+
+        let told = store.migrate(None).await;
+        if fits {
+            told.unwrap();
+            store.check(false).await.unwrap();
+        } else {
+            assert!(
+                matches!(told, Err(StoreError::SchemaConflict(_))),
+                "{told:?}"
+            );
+            let tables: i64 =
+                query_scalar("SELECT count(*) FROM sqlite_schema WHERE type = 'table'")
+                    .fetch_one(&mut arrange)
+                    .await
+                    .unwrap();
+            assert_eq!(tables, 1, "nothing was changed");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_file_has_each_key_once() {
+    use sqlx::{Connection, SqliteConnection, query_scalar};
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("fleet.db").display());
+    let store = connect(&store_options(&url)).unwrap();
+    let (one, two) = tokio::join!(store.migrate(None), async {
+        connect(&store_options(&url)).unwrap().migrate(None).await
+    });
+    one.and(two).unwrap();
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    let indexes: i64 = query_scalar("SELECT count(*) FROM pragma_index_list('device_connections')")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(indexes, 2, "the primary key's and the integration's");
+    let journal: String = query_scalar("PRAGMA journal_mode")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(journal, "wal");
+}
