@@ -14,9 +14,10 @@ pub(super) fn make_if_missing(path: &Path) -> Result<(), StoreError> {
     }
     match make(path) {
         // Another process may have made it meanwhile; anything else in the way is an error.
-        Err(error) if !path.exists() => Err(StoreError::Unavailable(
-            format!("cannot make database file {}: {error}", path.display()),
-        )),
+        Err(error) if !path.exists() => Err(StoreError::Unavailable(format!(
+            "cannot make database file {}: {error}",
+            path.display()
+        ))),
         _ => Ok(()),
     }
 }

@@ -84,7 +84,10 @@ async fn the_owner_may_test_what_it_has_added_but_not_sync() {
         "--base-url",
         "https://127.0.0.1",
     ];
-    user.runs(&refused_address).succeeds();
+    user.command(&refused_address)
+        .env("CARRIER_SYNC__HTTP__ALLOW_PRIVATE_HOSTS", "true")
+        .status()
+        .unwrap();
     let said = user.runs(&["integrations", "test", "main"]);
     assert!(said.stdout.contains("not a public address"), "{said:?}");
     user.runs(&["once"])
