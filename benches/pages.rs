@@ -132,11 +132,12 @@ fn transport() -> Transport {
 }
 
 fn destination(simulator: &Simulator, answers: &Answers) -> Destination {
+    let authorization = answers.carrier.authorize(&answers.account).expect("a key");
     Destination {
         base: parse_base_url(&simulator.base_url(), true).expect("an address"),
-        authorization: answers.carrier.authorize(&answers.account).expect("a key"),
         timeout: Duration::from_secs(30),
-        scrubber: Scrubber::new(&answers.account),
+        scrubber: Scrubber::new(&answers.account, &authorization),
+        authorization,
     }
 }
 
