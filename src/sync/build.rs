@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::job::{Notices, SyncJob, SyncPolicy};
+use super::turns::Turns;
 use crate::carriers::{Account, Carrier, PageSizes, registry};
 use crate::client::egress::parse_base_url;
 use crate::client::limits::CarrierLimits;
@@ -75,6 +76,7 @@ impl JobBuilder {
             pages: settings.pages,
             policy: settings.policy,
             notices: Notices::default(),
+            turns: Turns::default(),
         })
     }
 

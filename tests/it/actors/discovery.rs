@@ -138,7 +138,10 @@ fn a_changed_row_restarts_its_actor_and_never_has_two_syncs_at_once() {
             "a change is not a crash"
         );
         let asked = spy.asked();
-        let begun = asked.iter().filter(|asked| matches!(asked, Asked::Devices(_))).count();
+        let begun = asked
+            .iter()
+            .filter(|asked| matches!(asked, Asked::Devices(_)))
+            .count();
         assert!(begun >= 5, "each change began another sync: {begun}");
         // A sync makes one call after the other, so two at once would meet at the carrier.
         assert_eq!(world.simulator.calls().accounts[&1001].peak_concurrency, 1);
