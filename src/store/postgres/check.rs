@@ -148,7 +148,7 @@ async fn check_policies(transaction: &mut PgConnection) -> Result<(), StoreError
               AND p.polname IN ('carrier_sync_tenant', 'carrier_sync_service'))",
     )
     .bind(TABLES.iter().map(|table| table.name).collect::<Vec<_>>())
-    .fetch_all(transaction)
+    .fetch_all(&mut *transaction)
     .await
     .map_err(|e| classify(&e))?;
     if unprotected.is_empty() {
