@@ -253,6 +253,10 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use governor::RateLimiter;
+    use governor::clock::FakeRelativeClock;
+    use proptest::prelude::*;
+
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -341,5 +345,36 @@ mod tests {
             futures_util::poll!(&mut other).is_pending(),
             "the host's burst is used up"
         );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        /// The carrier's view: in no window do more calls arrive than burst + rate × its length.
+        #[test]
+        fn no_window_holds_more_calls_than_the_rate_allows(
+            requests_per_second in 0.5_f64..50.0,
+            burst in 1_u32..20,
+            waits_ms in proptest::collection::vec(0_u64..400, 1..200),
+        ) {
+            let limit = RateLimit { requests_per_second, burst: NonZeroU32::new(burst).unwrap() };
+            let clock = FakeRelativeClock::default();
+            let limiter = RateLimiter::direct_with_clock(limit.quota(), clock.clone());
+            let (mut now, mut calls) = (0_u64, Vec::new());
+            for wait_ms in waits_ms {
+                clock.advance(Duration::from_millis(wait_ms));
+                now += wait_ms;
+                while limiter.check().is_ok() {
+                    calls.push(now);
+                }
+            }
+            for (first, from) in calls.iter().enumerate() {
+                for (last, to) in calls.iter().enumerate().skip(first) {
+                    let seconds = (to - from) as f64 / 1_000.0;
+                    let allowed = f64::from(burst) + requests_per_second * seconds;
+                    prop_assert!((last - first + 1) as f64 <= allowed + 1e-6);
+                }
+            }
+        }
     }
 }
