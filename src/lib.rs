@@ -11,6 +11,7 @@ pub mod config;
 pub mod device;
 pub mod integration;
 pub mod logging;
+pub mod secrets;
 pub mod shutdown;
 pub mod simulator;
 pub mod status;

@@ -29,6 +29,12 @@ pub enum EgressRefused {
     /// A query or fragment, which a path cannot be appended to.
     #[error("api_base_url must not hold a query or fragment")]
     Query,
+    /// A host that the operator's list does not name.
+    #[error("{host} is not among http.allowed_hosts and must not be called")]
+    NotListed {
+        /// The host as named.
+        host: String,
+    },
     /// An address inside somebody's network.
     #[error(
         "{host} is not a public address and must not be called \
