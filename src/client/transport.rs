@@ -104,15 +104,24 @@ impl Transport {
     /// # Errors
     /// When the TLS backend cannot be set up (no root certificates).
     pub fn new(config: TransportConfig) -> Result<Self, reqwest::Error> {
+        Self::with_resolver(config, GuardedResolver::system(config.allow_private_hosts))
+    }
+
+    /// As [`new`](Self::new), with names of our own.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_resolver(
+        config: TransportConfig,
+        resolver: GuardedResolver,
+    ) -> Result<Self, reqwest::Error> {
         // The only provider there is; a second call finds it installed, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .connect_timeout(config.connect_timeout)
             .redirect(same_host_redirects())
-            .dns_resolver(GuardedResolver {
-                allow_private: config.allow_private_hosts,
-            })
+            .dns_resolver(resolver)
             .no_proxy()
             .referer(false)
             .build()?;
