@@ -18,10 +18,11 @@ use crate::actors::attempt::Attempt;
 use crate::actors::messages::Drain;
 use crate::actors::spawn::spawn_watched;
 use crate::actors::supervisor::SupervisorParts;
+pub use crate::actors::system::in_system;
 use crate::actors::writer::WriterPolicy;
 use crate::actors::{DbWriterActor, Supervisor, WriterHandle};
 use crate::client::limits::CarrierLimits;
-use crate::client::{Limits, RateLimit, Transport, TransportConfig};
+use crate::client::{Limits, RateLimit, SetUpError, Transport, TransportConfig};
 use crate::clock::Clock;
 use crate::config::{CarrierConfig, Config};
 use crate::device::IntegrationId;
@@ -48,8 +49,8 @@ pub enum AppError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The HTTP client cannot be made.
-    #[error("cannot set up TLS")]
-    Transport(#[source] reqwest::Error),
+    #[error(transparent)]
+    Transport(#[from] SetUpError),
     /// The key file cannot be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -98,8 +99,7 @@ impl App {
             allow_private_hosts: config.http.allow_private_hosts,
             throttle_pause: config.http.throttle_pause,
             max_retry_after: config.http.max_retry_after,
-        })
-        .map_err(AppError::Transport)?;
+        })?;
         let carriers = config
             .carriers
             .iter()

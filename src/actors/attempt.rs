@@ -54,51 +54,49 @@ impl Attempt {
             );
             SyncReport::failed_whole(names, (started.0, started.1.elapsed()), devices, halt)
         };
-        let devices = self
-            .store
-            .linked_devices(&job.tenant_id, &job.integration_id);
+        let stop = self.stop.clone();
         let devices = tokio::select! {
             biased;
-            () = self.stop.cancelled() => return failed(0, Halt::Stopped),
-            devices = devices => devices,
+            () = stop.cancelled() => return failed(0, Halt::Stopped),
+            devices = contained(self.devices()) => devices.and_then(|devices| devices),
         };
-        match devices {
-            Ok(devices) => {
-                let count = devices.len();
-                self.contained(devices)
-                    .await
-                    .unwrap_or_else(|halt| failed(count, halt))
-            }
-            Err(error) => failed(
-                0,
-                Halt::Store {
-                    reason: error.to_string(),
-                },
-            ),
-        }
+        let devices = match devices {
+            Ok(devices) => devices,
+            Err(halt) => return failed(0, halt),
+        };
+        let count = devices.len();
+        let sync = async move {
+            let (writer, observer) = (&self.writer, &*self.observer);
+            sync(&self.job, devices, writer, observer, &self.stop).await
+        };
+        contained(sync)
+            .await
+            .unwrap_or_else(|halt| failed(count, halt))
     }
 
-    /// Runs the sync in a task of its own: a panic in it is a failed sync and nothing more.
-    async fn contained(self, devices: Vec<LinkedDevice>) -> Result<SyncReport, Halt> {
-        let task = tokio::spawn(async move {
-            sync(
-                &self.job,
-                devices,
-                &self.writer,
-                &*self.observer,
-                &self.stop,
-            )
-            .await
-        });
-        AbortOnDropHandle::new(task)
-            .await
-            .map_err(|error| match error.try_into_panic() {
-                Ok(payload) => Halt::Outage {
-                    reason: format!("the sync panicked: {}", panic_text(&*payload)),
-                },
-                Err(_) => Halt::Stopped,
+    fn devices(&self) -> impl Future<Output = Result<Vec<LinkedDevice>, Halt>> + use<> {
+        let (store, job) = (Arc::clone(&self.store), Arc::clone(&self.job));
+        async move {
+            let devices = store.linked_devices(&job.tenant_id, &job.integration_id);
+            devices.await.map_err(|error| Halt::Store {
+                reason: error.to_string(),
             })
+        }
     }
+}
+
+/// Does the work in a task of its own: a panic in it is a failed sync and nothing more.
+async fn contained<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Halt> {
+    AbortOnDropHandle::new(tokio::spawn(work))
+        .await
+        .map_err(|error| match error.try_into_panic() {
+            Ok(payload) => Halt::Outage {
+                reason: format!("the sync panicked: {}", panic_text(&*payload)),
+            },
+            Err(_) => Halt::Stopped,
+        })
 }
 
 /// The one summary line of a sync.

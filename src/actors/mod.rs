@@ -1,6 +1,6 @@
 //! Message plumbing: who tells whom, and what happens when one dies. What is decided is decided in
-//! plain functions elsewhere (`sync/`, `supervision/`, `store/queue.rs`); this is the only folder,
-//! with `app.rs` and `main.rs`, that knows actix.
+//! plain functions elsewhere (`sync/`, `supervision/`, `store/queue.rs`); this is the only folder
+//! that knows actix.
 //!
 //! ```text
 //! Supervisor ── spawns, watches, restarts ──► IntegrationActor (timer, one sync in flight)
@@ -18,6 +18,7 @@ pub mod integration;
 pub mod messages;
 pub mod spawn;
 pub mod supervisor;
+pub mod system;
 pub mod writer;
 pub mod writer_handle;
 

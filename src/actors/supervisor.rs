@@ -73,6 +73,9 @@ struct Child {
     life: u64,
     restarts: Restarts,
     running: Option<Running>,
+    /// It was waiting for its row to change, and that has happened: its next start syncs without
+    /// waiting for the rest of the interval.
+    is_due: bool,
 }
 
 #[derive(Debug)]
@@ -227,7 +230,17 @@ impl Supervisor {
             life: 0,
             restarts: Restarts::default(),
             running: None,
+            is_due: false,
         });
+        let state = self
+            .parts
+            .board
+            .get(&ActorName::Integration(id.clone()))
+            .map(|status| status.state);
+        child.is_due |= matches!(
+            state,
+            Some(ActorState::NeedsCredentials | ActorState::Parked)
+        );
         (child.row, child.fingerprint) = (row, fingerprint);
         match &mut child.running {
             Some(running) => {
@@ -250,7 +263,10 @@ impl Supervisor {
             return;
         }
         child.life += 1;
-        let (life, row) = (child.life, child.row.clone());
+        let (life, mut row) = (child.life, child.row.clone());
+        if std::mem::take(&mut child.is_due) {
+            row.last_sync_at = None;
+        }
         match parts(&self.parts, writer, &row) {
             Ok(parts) => self.run(id, life, parts, &row, ctx),
             Err(misconfigured) => self.park_misconfigured(&row, misconfigured.to_string()),
@@ -436,6 +452,11 @@ impl Supervisor {
             return;
         }
         self.start_writer(ctx);
+        self.parts
+            .board
+            .update(&ActorName::Writer, self.parts.clock.now(), |status| {
+                (status.state, status.reason) = (ActorState::Idle, None);
+            });
         let ids: Vec<_> = self.children.keys().cloned().collect();
         for id in ids {
             let Some(child) = self.children.get_mut(&id) else {
@@ -483,10 +504,11 @@ fn parts(
     let job = Arc::new(parts.builder.build(row)?);
     let phase = schedule::phase(&row.id, parts.start_spread.min(interval));
     let now = parts.clock.now();
+    let last = schedule::last_that_counts(row.last_sync_at, &row.last_sync_status);
     Ok(IntegrationParts {
         job,
         interval,
-        first_delay: schedule::first_delay(row.last_sync_at, interval, now, phase),
+        first_delay: schedule::first_delay(last, interval, now, phase),
         store: Arc::clone(&parts.store),
         writer,
         board: Arc::clone(&parts.board),

@@ -16,7 +16,9 @@ pub trait Walk<T>: Send {
     /// Reads the answer to [`request`](Walk::request) and moves on.
     ///
     /// # Errors
-    /// [`ReadError`] ends the walk: what was read before stays true, the rest is unknown.
+    /// [`ReadError`]: what was read before stays true, the rest is unknown. An answer that cannot be
+    /// read at all leaves [`request`](Walk::request) as it was, so that it may be sent again; an
+    /// answer that ends the walk leaves none.
     fn read(&mut self, body: &[u8]) -> Result<Page<T>, ReadError>;
 }
 

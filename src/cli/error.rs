@@ -141,10 +141,10 @@ impl From<StoreError> for CliError {
             StoreError::SchemaConflict(_) => told.hint(
                 "nothing was changed; resolve the conflict, then run carrier-sync migrate again",
             ),
+            // Too many rights and too few are opposite mistakes; the error itself says which it is.
             StoreError::Role(_) => told.hint(
-                "connect as a role that row-level security binds (carrier-sync migrate \
-                 --service-role NAME prepares it), or, on a laptop, set \
-                 CARRIER_SYNC__DATABASE__ALLOW_PRIVILEGED_ROLE=true",
+                "the tables' owner administers, a role of its own runs the service: \
+                 carrier-sync migrate --help",
             ),
             StoreError::Invalid(_) => told,
             StoreError::Rejected(_) => told.hint(

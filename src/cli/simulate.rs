@@ -260,7 +260,7 @@ fn next_steps(config: &SimulatorConfig, base_url: &str, admin_url: &str) -> Stri
         "  carrier-sync migrate".to_owned(),
         format!(
             "  CARRIER_SYNC_API_KEY={api_key} carrier-sync integrations add --id sim-{org_id} \
-             --tenant demo --carrier hologram --account-id {org_id} --api-base-url {base_url}"
+             --tenant demo --carrier hologram --account-id {org_id} --base-url {base_url}"
         ),
         format!("  curl -s '{admin_url}/devices.csv?orgid={org_id}' > devices.csv"),
         format!("  carrier-sync devices import devices.csv --integration sim-{org_id}"),
@@ -307,6 +307,26 @@ mod tests {
     fn an_impossible_carrier_is_refused_with_the_reason() {
         let error = start(&parse(&["--listen", "127.0.0.1:0", "--rate", "0"])).unwrap_err();
         assert!(error.to_string().contains("must be above 0"), "{error}");
+    }
+
+    #[test]
+    fn the_commands_that_it_tells_are_commands() {
+        let text = next_steps(
+            &parse(&[]).config(),
+            "http://127.0.0.1:1/api/1",
+            "http://x/sim",
+        );
+        let commands = text
+            .lines()
+            .filter_map(|line| line.split_once("carrier-sync "));
+        let mut told = 0;
+        for (_, arguments) in commands {
+            let words = std::iter::once("carrier-sync").chain(arguments.split(' '));
+            let parsed = crate::cli::Cli::try_parse_from(words);
+            assert!(parsed.is_ok(), "{arguments}: {}", parsed.unwrap_err());
+            told += 1;
+        }
+        assert!(told >= 4, "{text}");
     }
 
     #[test]

@@ -89,7 +89,8 @@ impl CarrierClient {
     /// The next page of `walk`; `None` once it has ended.
     ///
     /// An unusable answer is asked for again like a broken connection: a cut or foreign body is
-    /// mostly a proxy's, and a walk does not move on an answer it cannot read.
+    /// mostly a proxy's, and a walk does not move on an answer it cannot read. A walk that has ended
+    /// on an answer it did read (a cursor that came back) is not.
     ///
     /// # Errors
     /// [`CallError`], after at most `max_attempts` attempts, each with a permit of its own.
@@ -110,7 +111,8 @@ impl CarrierClient {
             tracing::debug!(
                 endpoint = request.endpoint, attempt, error = %setback.error, "call failed"
             );
-            if attempt >= self.max_attempts || !setback.worth_retrying {
+            let is_over = walk.request().is_none();
+            if attempt >= self.max_attempts || !setback.worth_retrying || is_over {
                 return Err(setback.error);
             }
             tokio::time::sleep(backoff(attempt, rand::random())).await;

@@ -58,3 +58,14 @@ pub enum CallError {
         budget: u64,
     },
 }
+
+/// Why there is no connection to any carrier: TLS has no usable root certificates, or the like.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up TLS")]
+pub struct SetUpError(#[source] reqwest::Error);
+
+impl From<reqwest::Error> for SetUpError {
+    fn from(error: reqwest::Error) -> Self {
+        Self(error)
+    }
+}

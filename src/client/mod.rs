@@ -34,7 +34,7 @@ pub mod transport;
 
 pub use allowed_hosts::AllowedHosts;
 pub use call::{CallMeter, CarrierClient};
-pub use error::CallError;
+pub use error::{CallError, SetUpError};
 pub use limits::{AccountLimiter, Limits, RateLimit};
 pub use transport::{Transport, TransportConfig};
 

@@ -1,9 +1,10 @@
 //! Carriers' texts made fit to show: short, on one line, and without our secrets, which a carrier
 //! may echo in an error body.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::carriers::Account;
+use crate::carriers::{Account, Authorization};
 
 /// Longest text of a carrier's that is passed on, in characters.
 const LONGEST_TEXT_CHARS: usize = 200;
@@ -17,15 +18,15 @@ pub struct Scrubber {
 }
 
 impl Scrubber {
-    /// A scrubber for everything secret in `account`.
+    /// A scrubber for everything secret in `account`, also in the form it has in the header.
     #[must_use]
-    pub fn new(account: &Account) -> Self {
-        let secrets = std::iter::once(&account.api_key).chain(account.api_secret.as_ref());
+    pub fn new(account: &Account, authorization: &Authorization) -> Self {
+        let secrets = std::iter::once(&account.api_key)
+            .chain(account.api_secret.as_ref())
+            .cloned()
+            .chain([in_header(authorization)]);
         Self {
-            secrets: secrets
-                .filter(|s| !s.expose_secret().is_empty())
-                .cloned()
-                .collect(),
+            secrets: secrets.filter(|s| !s.expose_secret().is_empty()).collect(),
         }
     }
 
@@ -60,16 +61,28 @@ impl Scrubber {
     }
 }
 
+/// What follows the scheme in the `Authorization` header.
+fn in_header(Authorization::Basic { user, password }: &Authorization) -> SecretString {
+    STANDARD
+        .encode(format!("{user}:{}", password.expose_secret()))
+        .into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn scrubber() -> Scrubber {
-        Scrubber::new(&Account {
+        let account = Account {
             api_key: "s3cr3t-key".into(),
             api_secret: Some("".into()),
             account_id: None,
-        })
+        };
+        let authorization = Authorization::Basic {
+            user: "apikey".to_owned(),
+            password: account.api_key.clone(),
+        };
+        Scrubber::new(&account, &authorization)
     }
 
     #[test]
@@ -79,6 +92,12 @@ mod tests {
             scrubber().error_text(body).unwrap(),
             "key [secret] is not valid"
         );
+    }
+
+    #[test]
+    fn a_header_that_the_carrier_echoes_is_removed() {
+        let echo = "bad header: Basic YXBpa2V5OnMzY3IzdC1rZXk=";
+        assert_eq!(scrubber().scrub(echo), "bad header: Basic [secret]");
     }
 
     #[test]

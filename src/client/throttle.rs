@@ -35,7 +35,7 @@ impl Throttle {
             .filter(|left| !left.is_zero())
     }
 
-    /// Permits that a call must take: 1 at full pace, up to [`DEAREST_CALL`] after throttlings.
+    /// Permits that a call must take: 1 at full pace, up to `DEAREST_CALL` after throttlings.
     #[must_use]
     pub fn permits_per_call(&self) -> u32 {
         self.permits_per_call

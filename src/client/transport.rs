@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::egress::{EgressRefused, GuardedResolver};
+use super::error::SetUpError;
 use super::retry::retry_after;
 use super::scrub::Scrubber;
 use crate::carriers::{Authorization, Request};
@@ -103,7 +104,7 @@ impl Transport {
     ///
     /// # Errors
     /// When the TLS backend cannot be set up (no root certificates).
-    pub fn new(config: TransportConfig) -> Result<Self, reqwest::Error> {
+    pub fn new(config: TransportConfig) -> Result<Self, SetUpError> {
         Self::with_resolver(config, GuardedResolver::system(config.allow_private_hosts))
     }
 
@@ -114,7 +115,7 @@ impl Transport {
     pub fn with_resolver(
         config: TransportConfig,
         resolver: GuardedResolver,
-    ) -> Result<Self, reqwest::Error> {
+    ) -> Result<Self, SetUpError> {
         // The only provider there is; a second call finds it installed, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -144,9 +145,14 @@ impl Transport {
         request: &Request,
         now: DateTime<Utc>,
     ) -> Result<Vec<u8>, Failure> {
+        let Some(url) = address(&to.base, request) else {
+            return Err(Failure::Rejected {
+                reason: "the id cannot be part of an address".to_owned(),
+            });
+        };
         let builder = self
             .http
-            .get(address(&to.base, request))
+            .get(url)
             .timeout(to.timeout)
             .header(ACCEPT, HeaderValue::from_static("application/json"));
         let Authorization::Basic { user, password } = &to.authorization;
@@ -266,7 +272,14 @@ fn refusal(
 }
 
 /// `base` + path segments + query, each percent-encoded.
-fn address(base: &Url, request: &Request) -> Url {
+///
+/// `None` for a segment of dots: no encoding keeps it from meaning "here" or "one up", so a device of
+/// this name would be asked for at another resource.
+fn address(base: &Url, request: &Request) -> Option<Url> {
+    let is_dots = |segment: &String| matches!(segment.as_str(), "." | "..");
+    if request.path.iter().any(is_dots) {
+        return None;
+    }
     let mut url = base.clone();
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().extend(&request.path);
@@ -274,7 +287,7 @@ fn address(base: &Url, request: &Request) -> Url {
     if !request.query.is_empty() {
         url.query_pairs_mut().extend_pairs(&request.query);
     }
-    url
+    Some(url)
 }
 
 /// Credentials travel with a redirect, so only the same scheme, host and port may have them.
@@ -305,9 +318,8 @@ mod tests {
             path: vec!["devices".to_owned(), "../../a?b=c#d/e".to_owned()],
             query: vec![("orgid", "7&limit=1".to_owned())],
         };
-        let url = address(&base, &request);
         assert_eq!(
-            url.as_str(),
+            address(&base, &request).unwrap().as_str(),
             "https://api.example.com/api/1/devices/..%2F..%2Fa%3Fb=c%23d%2Fe?orgid=7%26limit%3D1"
         );
     }
@@ -321,7 +333,7 @@ mod tests {
             query: vec![],
         };
         assert_eq!(
-            address(&base, &request).as_str(),
+            address(&base, &request).unwrap().as_str(),
             "https://api.example.com/api/1/devices"
         );
     }

@@ -1,7 +1,7 @@
 //! `[carriers.<code>]`: limits, budgets and page sizes of one carrier.
 //!
-//! The compiled-in page size is the largest the carrier serves, so a larger one is refused without
-//! this file knowing any carrier's facts.
+//! The compiled-in size of a usage page is the largest the carrier serves, so a larger one is refused
+//! without this file knowing any carrier's facts.
 
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
@@ -10,6 +10,10 @@ use super::{
     reader::{Reader, integer},
 };
 use crate::carriers::{PageSizes, registry};
+
+/// No carrier is known to serve more devices per page; a page this size still fits
+/// `http.max_body_bytes` many times over.
+const MOST_DEVICES_PER_PAGE: u32 = 5_000;
 
 /// `[carriers.<code>]`.
 #[derive(Debug, Clone)]
@@ -51,8 +55,10 @@ impl CarrierConfig {
             host_requests_per_second: reader.rate(&key("host_requests_per_second")),
             host_burst: reader.count(&key("host_burst")),
             pages: PageSizes {
-                devices: page_size(reader, &key("device_page_size")),
-                usage: page_size(reader, &key("usage_page_size")),
+                devices: reader
+                    .count_up_to(&key("device_page_size"), MOST_DEVICES_PER_PAGE)
+                    .get(),
+                usage: usage_page_size(reader, &key("usage_page_size")),
                 max_pages: reader.count(&key("max_pages")).get(),
             },
             max_calls_per_sync: reader.count(&key("max_calls_per_sync")).get(),
@@ -71,7 +77,7 @@ pub(super) fn read_all(reader: &mut Reader<'_>) -> BTreeMap<String, CarrierConfi
         .collect()
 }
 
-fn page_size(reader: &mut Reader<'_>, key: &str) -> u32 {
+fn usage_page_size(reader: &mut Reader<'_>, key: &str) -> u32 {
     reader.count_up_to(key, largest_page(key)).get()
 }
 

@@ -16,6 +16,8 @@ pub struct Reading {
     pub info: DeviceInfo,
     /// Usage, or why it is unknown.
     pub usage: Result<Usage, String>,
+    /// The failed call behind an unknown usage: it may concern more than this device.
+    pub trouble: Option<CallError>,
     /// When the answer was read.
     pub observed_at: DateTime<Utc>,
 }
@@ -52,11 +54,13 @@ impl Ask {
         let usage = match (merged.usage, merged.cycle) {
             (Ok(usage), _) => Ok(usage),
             (Err(_), Some(cycle)) => usage_in(job, meter, &device, cycle).await,
-            (Err(gap), None) => Err(gap.to_string()),
+            (Err(gap), None) => Err(Unknown::because(gap)),
         };
+        let trouble = usage.as_ref().err().and_then(|gap| gap.trouble.clone());
         Ok(Reading {
             info: merged.info,
-            usage,
+            usage: usage.map_err(|gap| gap.reason),
+            trouble,
             observed_at: job.client.clock.now(),
         })
     }
@@ -92,13 +96,28 @@ async fn device_record(
     }
 }
 
+/// Why a device's usage is not known, though the device is.
+struct Unknown {
+    reason: String,
+    trouble: Option<CallError>,
+}
+
+impl Unknown {
+    fn because(gap: impl std::fmt::Display) -> Self {
+        Self {
+            reason: gap.to_string(),
+            trouble: None,
+        }
+    }
+}
+
 /// The sum of the device's usage in `cycle`. One unreadable part makes it unknown, not smaller.
 async fn usage_in(
     job: &SyncJob,
     meter: &CallMeter,
     device: &CarrierDeviceId,
     cycle: BillingCycle,
-) -> Result<Usage, String> {
+) -> Result<Usage, Unknown> {
     let used = total_in(job, meter, device, &cycle).await?;
     Ok(Usage {
         used,
@@ -112,8 +131,9 @@ async fn total_in(
     meter: &CallMeter,
     device: &CarrierDeviceId,
     cycle: &BillingCycle,
-) -> Result<ByteCount, String> {
-    let unknown = |error: &dyn std::fmt::Display| format!("usage unknown: {error}");
+) -> Result<ByteCount, Unknown> {
+    let unknown =
+        |error: &dyn std::fmt::Display| Unknown::because(format!("usage unknown: {error}"));
     let mut walk = job
         .carrier
         .get_usage(&job.account, device, cycle, job.pages);
@@ -122,7 +142,10 @@ async fn total_in(
         .client
         .next_page(&mut *walk, meter)
         .await
-        .map_err(|e| unknown(&e))?
+        .map_err(|error| Unknown {
+            reason: format!("usage unknown: {error}"),
+            trouble: Some(error),
+        })?
     {
         if let Some(reason) = page.unreadable.first() {
             return Err(unknown(reason));

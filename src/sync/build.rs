@@ -141,9 +141,9 @@ impl JobBuilder {
             transport: self.transport.clone(),
             destination: Destination {
                 base,
+                scrubber: Scrubber::new(account, &authorization),
                 authorization,
                 timeout: settings.timeout,
-                scrubber: Scrubber::new(account),
             },
             max_attempts: settings.max_attempts,
             clock: Arc::clone(&self.clock),

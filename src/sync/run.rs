@@ -10,7 +10,10 @@
 //! The usage report is read first and kept as a compact book; the device listing is then streamed
 //! past it page by page, so each row is written once and no fleet is held whole.
 
+use std::collections::HashSet;
+use std::future::ready;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
@@ -91,7 +94,8 @@ struct Run<'a> {
     meter: &'a CallMeter,
     roster: Roster,
     outbox: Outbox<'a>,
-    /// Devices that the listing showed without usage, to be asked for later; bounded by policy.
+    /// Devices that the listing showed without usage, to be asked for later; bounded by policy. Kept
+    /// until the end, so that a sync that is cut short still writes what the listing said of them.
     gaps: Vec<(CarrierDeviceId, Merged)>,
 }
 
@@ -173,6 +177,7 @@ impl Run<'_> {
                 Reading {
                     info: merged.info,
                     usage,
+                    trouble: None,
                     observed_at,
                 },
             )
@@ -188,8 +193,10 @@ impl Run<'_> {
     }
 
     async fn ask_one_by_one(&mut self, allowance: usize) -> Result<(), Halt> {
-        let gaps = std::mem::take(&mut self.gaps);
-        let missing = self.roster.missing();
+        let gaps = self.gaps.clone();
+        let shown: HashSet<_> = gaps.iter().map(|(device, _)| device).collect();
+        let mut missing = self.roster.missing();
+        missing.retain(|device| !shown.contains(device));
         let allowed = allowance.saturating_sub(gaps.len());
         let left_out = missing.len().saturating_sub(allowed);
         let asks = gaps
@@ -211,35 +218,49 @@ impl Run<'_> {
 
     async fn ask_all(&mut self, asks: Vec<Ask>) -> Result<(), Halt> {
         let (job, meter) = (self.job, self.meter);
-        let answers = asks.into_iter().map(|ask| async move {
+        // Once the budget is spent nothing new is asked; answers under way are paid for and kept.
+        let (is_spent, mut spent) = (AtomicBool::new(false), None);
+        let asks = stream::iter(asks).take_while(|_| ready(!is_spent.load(Ordering::Relaxed)));
+        let answers = asks.map(|ask| async move {
             let device = ask.device().clone();
             (device, ask.answer(job, meter).await)
         });
-        let mut answers = pin!(stream::iter(answers).buffer_unordered(job.policy.max_concurrency));
+        let mut answers = pin!(answers.buffer_unordered(job.policy.max_concurrency));
         let mut unavailable_in_a_row = 0;
         while let Some((device, answer)) = self.alongside(answers.next()).await? {
             let error = match answer {
-                Ok(reading) => {
-                    unavailable_in_a_row = 0;
+                Ok(mut reading) => {
+                    let trouble = reading.trouble.take();
                     self.accept(&device, reading).await?;
+                    trouble
+                }
+                Err(error) => Some(error),
+            };
+            let Some(error) = error else {
+                unavailable_in_a_row = 0;
+                continue;
+            };
+            match self.halt(&error) {
+                Some(halt @ Halt::BudgetSpent { .. }) => {
+                    is_spent.store(true, Ordering::Relaxed);
+                    spent = Some(halt);
                     continue;
                 }
-                Err(error) => error,
-            };
-            if let Some(halt) = self.halt(&error) {
-                return Err(halt);
+                Some(halt) => return Err(halt),
+                None => {}
             }
-            if let CallError::Unavailable { reason } = &error {
-                unavailable_in_a_row += 1;
-                if unavailable_in_a_row >= OUTAGE_AFTER {
-                    return Err(Halt::Outage {
-                        reason: reason.clone(),
-                    });
-                }
+            unavailable_in_a_row = match error {
+                CallError::Unavailable { .. } => unavailable_in_a_row + 1,
+                _ => 0,
+            };
+            if unavailable_in_a_row >= OUTAGE_AFTER {
+                return Err(Halt::Outage {
+                    reason: error.to_string(),
+                });
             }
             self.fail(&device, &error.to_string());
         }
-        Ok(())
+        spent.map_or(Ok(()), Err)
     }
 
     /// Puts what is known of a device into the outbox, for every row that names it.
@@ -284,10 +305,26 @@ impl Run<'_> {
             return halt;
         }
         let written = async {
+            self.accept_gaps(halt.as_ref()).await?;
             self.hand_over().await?;
             self.hand_over().await
         };
         written.await.err().or(halt)
+    }
+
+    /// What the listing said of devices whose usage was not asked for any more.
+    async fn accept_gaps(&mut self, halt: Option<&Halt>) -> Result<(), Halt> {
+        for (device, merged) in std::mem::take(&mut self.gaps) {
+            let gap = merged.usage.err().map(|gap| gap.to_string());
+            let reading = Reading {
+                info: merged.info,
+                usage: Err(halt.map(ToString::to_string).or(gap).unwrap_or_default()),
+                trouble: None,
+                observed_at: self.job.client.clock.now(),
+            };
+            self.accept(&device, reading).await?;
+        }
+        Ok(())
     }
 
     fn settle(&mut self, written: Written) -> Result<(), Halt> {

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::outcome::Halt;
 use crate::device::IntegrationId;
+use crate::integration::Outcome;
 
 /// First wait after a failed sync; each further failure doubles it, up to the interval itself.
 const FIRST_RETRY: Duration = Duration::from_secs(60);
@@ -22,6 +23,18 @@ pub enum Next {
     BackOff(Duration),
     /// Nothing, until its row changes.
     AwaitChange,
+}
+
+/// When the sync was started that the first wait after a start is counted from.
+///
+/// One that failed does not count: the row has been changed or the service started anew, so what
+/// stood in its way may be gone, and whoever has just replaced a key should not wait out an interval.
+#[must_use]
+pub fn last_that_counts(
+    last_sync_at: Option<DateTime<Utc>>,
+    last_sync_status: &str,
+) -> Option<DateTime<Utc>> {
+    last_sync_at.filter(|_| last_sync_status != Outcome::Error.as_str())
 }
 
 /// Wait from `now` until the first sync after a start.
@@ -110,6 +123,14 @@ mod tests {
 
     fn at(minute: u32) -> DateTime<Utc> {
         Utc.with_ymd_and_hms(2026, 11, 23, 12, minute, 0).unwrap()
+    }
+
+    #[test]
+    fn a_failed_sync_does_not_make_the_next_start_wait() {
+        for outcome in ["never", "success", "partial"] {
+            assert_eq!(last_that_counts(Some(at(0)), outcome), Some(at(0)));
+        }
+        assert_eq!(last_that_counts(Some(at(0)), "error"), None);
     }
 
     #[test]

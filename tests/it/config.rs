@@ -278,8 +278,8 @@ fn a_bad_value_names_key_value_place_and_what_is_allowed() {
         ),
         (
             "carriers.hologram",
-            "device_page_size = 0",
-            "a whole number from 1 to 1000",
+            "device_page_size = 5001",
+            "a whole number from 1 to 5000",
         ),
         (
             "carriers.hologram",

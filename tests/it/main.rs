@@ -8,12 +8,21 @@
     missing_docs
 )]
 
+mod actix_contract;
+mod actors;
 mod carrier_cases;
 mod cli;
+mod client;
 mod config;
+mod docs;
 mod end_to_end;
 mod fleet;
+mod layers;
 mod logging;
+mod per_device;
 mod postgres;
+mod process;
+mod scripted;
 mod simulator;
 mod store;
+mod sync_outcomes;

@@ -187,12 +187,14 @@ impl<E: Endpoint> Walk<E::Record> for Listing<E> {
     }
 
     fn read(&mut self, body: &[u8]) -> Result<Page<E::Record>, ReadError> {
-        let Some(request) = self.next.take() else {
+        let Some(request) = self.next.clone() else {
             return Err(answer_without_request());
         };
         // Bytes that are not UTF-8 sit in names, which nobody reads; they must not cost the page.
         let text = String::from_utf8_lossy(body);
         let answer = envelope::rows::<E::Row<'_>>(&text)?;
+        // The answer was read, so a cursor that leads nowhere is the carrier's word and the end.
+        self.next = None;
         self.next = self.following(request, &answer)?;
         let mut page = Page {
             records: Vec::with_capacity(answer.rows.len()),
@@ -241,11 +243,12 @@ impl Walk<DeviceRecord> for OneDevice {
     }
 
     fn read(&mut self, body: &[u8]) -> Result<Page<DeviceRecord>, ReadError> {
-        if self.next.take().is_none() {
+        if self.next.is_none() {
             return Err(answer_without_request());
         }
         let text = String::from_utf8_lossy(body);
         let row = envelope::object::<DeviceRow<'_>>(&text)?;
+        self.next = None;
         let mut page = Page::default();
         let mut record =
             normalise::device(&row, &mut page.unmapped).map_err(ReadError::Malformed)?;

@@ -191,7 +191,8 @@ async fn check_role(transaction: &mut PgConnection) -> Result<(), StoreError> {
         Some((role, why)) => Err(StoreError::Role(format!(
             "role {} {why}, so tenants would not be kept apart; let the service log in as a role \
              of its own: CREATE ROLE carrier_sync LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD '...'; \
-             then run `carrier-sync migrate --service-role carrier_sync` with the present URL",
+             then run `carrier-sync migrate --service-role carrier_sync` with the present URL (on a \
+             laptop, database.allow_privileged_role = true lets it be)",
             quote(&role)
         ))),
     }

@@ -13,9 +13,11 @@ pub(super) fn make_if_missing(path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     match make(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::Unavailable(
-            format!("cannot make database file {}: {error}", path.display()),
-        )),
+        // Another process may have made it meanwhile; anything else in the way is an error.
+        Err(error) if !path.exists() => Err(StoreError::Unavailable(format!(
+            "cannot make database file {}: {error}",
+            path.display()
+        ))),
         _ => Ok(()),
     }
 }

@@ -65,6 +65,31 @@ async fn what_the_role_may_not_do_is_told_with_what_to_do_next() {
         "hologram",
     ];
     let said = service.runs_with_stdin(&[&add[..], &["--api-key-file", "-"]].concat(), "canary");
-    let said = said.fails(1, &["error: ", "\nhint: "]);
+    let said = said.fails(1, &["error: ", "a role that owns the tables", "\nhint: "]);
+    assert!(
+        !said.stderr.contains("laptop"),
+        "too few rights, not too many: {said:?}"
+    );
     assert!(!format!("{said:?}").contains("canary"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_may_test_what_it_has_added_but_not_sync() {
+    let database = TestDatabase::migrated().await;
+    let user = owner(&database).with_integration();
+    let refused_address = [
+        "integrations",
+        "set",
+        "main",
+        "--base-url",
+        "https://127.0.0.1",
+    ];
+    user.command(&refused_address)
+        .env("CARRIER_SYNC__HTTP__ALLOW_PRIVATE_HOSTS", "true")
+        .status()
+        .unwrap();
+    let said = user.runs(&["integrations", "test", "main"]);
+    assert!(said.stdout.contains("not a public address"), "{said:?}");
+    user.runs(&["once"])
+        .fails(1, &["owns table", "migrate --service-role"]);
 }

@@ -2,7 +2,7 @@
 
 mod adoption;
 mod conformance;
-mod fleet;
+pub(crate) mod fleet;
 mod isolation;
 mod postgres;
 mod roles;

@@ -1,0 +1,178 @@
+//! What a page of 1,000 devices costs us: to read the listing, to read the usage report into the
+//! book, to merge the two, and to form the batch of updates.
+//!
+//! The answers are the simulated carrier's own, fetched once over HTTP before anything is measured.
+//! Compare figures of one run with each other, never with another machine's; nothing is asserted.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    missing_docs
+)]
+
+use std::hint::black_box;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use carrier_sync::carriers::registry;
+use carrier_sync::carriers::{Account, Bulk, Carrier, DeviceRecord, PageSizes, UsageRecord, Walk};
+use carrier_sync::client::egress::parse_base_url;
+use carrier_sync::client::scrub::Scrubber;
+use carrier_sync::client::transport::Destination;
+use carrier_sync::client::{Transport, TransportConfig};
+use carrier_sync::device::{DeviceId, DeviceUpdate, IntegrationId, TenantId, UpdateBatch};
+use carrier_sync::simulator::{SimulatedAccount, Simulator, SimulatorConfig};
+use carrier_sync::sync::book::UsageBook;
+use carrier_sync::sync::merge::merge;
+use chrono::{DateTime, Utc};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+
+const DEVICES: u64 = 1_000;
+const PAGES: PageSizes = PageSizes {
+    devices: 1_000,
+    usage: 5_000,
+    max_pages: 10,
+};
+
+/// The answers of one simulated account, and the questions to put them to.
+struct Answers {
+    carrier: &'static dyn Carrier,
+    account: Account,
+    listing: Vec<u8>,
+    report: Vec<u8>,
+    now: DateTime<Utc>,
+}
+
+impl Answers {
+    fn fetch() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let simulated = SimulatedAccount::numbered(1, DEVICES);
+        let account = Account {
+            api_key: simulated.api_key.clone().into(),
+            api_secret: None,
+            account_id: Some(simulated.org_id.to_string()),
+        };
+        let config = SimulatorConfig {
+            accounts: vec![simulated],
+            ..SimulatorConfig::default()
+        };
+        let simulator = Simulator::start(config, listener).expect("the simulator starts");
+        let mut answers = Self {
+            carrier: registry::find("hologram").expect("a known carrier"),
+            account,
+            listing: Vec::new(),
+            report: Vec::new(),
+            now: simulator.now(),
+        };
+        let listing = answers.listing_walk().request().expect("a first page");
+        let report = answers.report_walk().request().expect("a first page");
+        let to = destination(&simulator, &answers);
+        let transport = transport();
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let fetch = |request| runtime.block_on(transport.send(&to, request, answers.now));
+        let (listing, report) = (fetch(&listing).unwrap(), fetch(&report).unwrap());
+        (answers.listing, answers.report) = (listing, report);
+        answers
+    }
+
+    fn listing_walk(&self) -> Box<dyn Walk<DeviceRecord>> {
+        match self.carrier.get_bulk_device_info(&self.account, PAGES) {
+            Bulk::Listing(walk) => walk,
+            Bulk::PerDevice => panic!("an account with an id has a listing"),
+        }
+    }
+
+    fn report_walk(&self) -> Box<dyn Walk<UsageRecord>> {
+        match self.carrier.get_bulk_usage(&self.account, PAGES) {
+            Bulk::Listing(walk) => walk,
+            Bulk::PerDevice => panic!("an account with an id has a report"),
+        }
+    }
+
+    fn read_listing(&self) -> Vec<DeviceRecord> {
+        self.listing_walk().read(&self.listing).unwrap().records
+    }
+
+    fn read_book(&self) -> UsageBook {
+        let mut book = UsageBook::default();
+        book.extend(self.report_walk().read(&self.report).unwrap().records);
+        book
+    }
+
+    /// What a sync makes of one page.
+    fn batch(&self, records: Vec<DeviceRecord>, book: &UsageBook) -> UpdateBatch {
+        let update = |record: DeviceRecord| {
+            let device_id = DeviceId::parse(record.device.as_str()).expect("an id");
+            let merged = merge(record, book);
+            DeviceUpdate {
+                device_id,
+                observed_at: self.now,
+                usage: merged.usage.ok(),
+                info: merged.info,
+            }
+        };
+        UpdateBatch {
+            tenant_id: TenantId::parse("acme").expect("an id"),
+            integration_id: IntegrationId::parse("acme-hologram").expect("an id"),
+            updates: records.into_iter().map(update).collect(),
+        }
+    }
+}
+
+fn transport() -> Transport {
+    Transport::new(TransportConfig {
+        connect_timeout: Duration::from_secs(10),
+        max_body_bytes: 32 * 1024 * 1024,
+        allow_private_hosts: true,
+        throttle_pause: Duration::from_secs(1),
+        max_retry_after: Duration::from_secs(1),
+    })
+    .expect("TLS is set up")
+}
+
+fn destination(simulator: &Simulator, answers: &Answers) -> Destination {
+    Destination {
+        base: parse_base_url(&simulator.base_url(), true).expect("an address"),
+        authorization: answers.carrier.authorize(&answers.account).expect("a key"),
+        timeout: Duration::from_secs(30),
+        scrubber: Scrubber::new(&answers.account),
+    }
+}
+
+fn pages(criterion: &mut Criterion) {
+    let answers = Answers::fetch();
+    let (records, book) = (answers.read_listing(), answers.read_book());
+    println!(
+        "{} devices in {} bytes of listing, {} lines in {} bytes of report",
+        records.len(),
+        answers.listing.len(),
+        book.len(),
+        answers.report.len(),
+    );
+    let mut group = criterion.benchmark_group("page");
+    group.throughput(Throughput::Elements(DEVICES));
+    group.bench_function("read the listing", |bench| {
+        bench.iter(|| black_box(answers.read_listing()));
+    });
+    group.bench_function("read the usage report into the book", |bench| {
+        bench.iter(|| black_box(answers.read_book()));
+    });
+    group.bench_function("merge into a batch of updates", |bench| {
+        bench.iter_batched(
+            || records.clone(),
+            |records| black_box(answers.batch(records, &book)),
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("all of it", |bench| {
+        bench.iter(|| {
+            let book = answers.read_book();
+            black_box(answers.batch(answers.read_listing(), &book))
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, pages);
+criterion_main!(benches);

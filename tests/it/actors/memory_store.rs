@@ -1,0 +1,126 @@
+//! A store in memory: for tests whose time is paused, where a real database's threads would be
+//! outrun. It holds integrations without devices and remembers how syncs ended.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use carrier_sync::device::{IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt};
+use carrier_sync::integration::{IntegrationRow, SyncRecord};
+use carrier_sync::store::{
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration,
+    SecretReplacement, Store, StoreError,
+};
+use tokio::time::Instant;
+
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    pub rows: Mutex<Vec<IntegrationRow>>,
+    /// When each sync began.
+    pub began: Mutex<Vec<(IntegrationId, Instant)>>,
+}
+
+/// An account without devices, due at once.
+pub fn row(id: &str) -> IntegrationRow {
+    IntegrationRow {
+        id: IntegrationId::parse(id).unwrap(),
+        tenant_id: TenantId::parse("acme").unwrap(),
+        carrier_name: "hologram".to_owned(),
+        display_name: None,
+        enabled: true,
+        sync_enabled: true,
+        sync_interval_minutes: 60,
+        api_key: Some("key".into()),
+        api_secret: None,
+        api_base_url: None,
+        account_id: None,
+        config: serde_json::Value::Null,
+        last_sync_at: None,
+        last_success_at: None,
+        last_sync_status: "never".to_owned(),
+        last_sync_error: None,
+    }
+}
+
+impl MemoryStore {
+    pub fn of(rows: impl IntoIterator<Item = IntegrationRow>) -> Self {
+        Self {
+            rows: Mutex::new(rows.into_iter().collect()),
+            began: Mutex::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn engine(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn check(&self, _: bool) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn integrations(&self) -> Result<Vec<IntegrationRow>, StoreError> {
+        Ok(self.rows.lock().unwrap().clone())
+    }
+
+    async fn linked_devices(
+        &self,
+        _: &TenantId,
+        integration: &IntegrationId,
+    ) -> Result<Vec<LinkedDevice>, StoreError> {
+        let began = (integration.clone(), Instant::now());
+        self.began.lock().unwrap().push(began);
+        Ok(Vec::new())
+    }
+
+    async fn write(&self, batches: &[UpdateBatch]) -> Result<Vec<WriteReceipt>, StoreError> {
+        Ok(batches.iter().map(|_| WriteReceipt::default()).collect())
+    }
+
+    async fn record(&self, _: &SyncRecord) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn migrate(&self, _: Option<&str>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn add_integration(&self, _: &NewIntegration) -> Result<IntegrationId, StoreError> {
+        unimplemented!("not needed")
+    }
+
+    async fn set_integration(
+        &self,
+        _: &IntegrationId,
+        _: &IntegrationChange,
+    ) -> Result<(), StoreError> {
+        unimplemented!("not needed")
+    }
+
+    async fn replace_secret(&self, _: &SecretReplacement) -> Result<bool, StoreError> {
+        unimplemented!("not needed")
+    }
+
+    async fn erase_traces(&self) -> Result<bool, StoreError> {
+        unimplemented!("not needed")
+    }
+
+    async fn remove_integration(&self, _: &IntegrationId) -> Result<u64, StoreError> {
+        unimplemented!("not needed")
+    }
+
+    async fn link_devices(
+        &self,
+        _: &IntegrationId,
+        _: &[DeviceLink],
+    ) -> Result<LinkReceipt, StoreError> {
+        unimplemented!("not needed")
+    }
+
+    async fn devices(&self, _: &DeviceFilter) -> Result<Vec<DeviceRow>, StoreError> {
+        unimplemented!("not needed")
+    }
+
+    async fn close(&self) {}
+}
