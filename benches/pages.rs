@@ -70,7 +70,10 @@ impl Answers {
         let to = destination(&simulator, &answers);
         let transport = transport();
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let fetch = |request| runtime.block_on(transport.send(&to, request, answers.now));
+        let fetch = |request| {
+            let url = to.address(request).expect("an address");
+            runtime.block_on(transport.send(&to, url, answers.now))
+        };
         let (listing, report) = (fetch(&listing).unwrap(), fetch(&report).unwrap());
         (answers.listing, answers.report) = (listing, report);
         answers
@@ -132,11 +135,12 @@ fn transport() -> Transport {
 }
 
 fn destination(simulator: &Simulator, answers: &Answers) -> Destination {
+    let authorization = answers.carrier.authorize(&answers.account).expect("a key");
     Destination {
         base: parse_base_url(&simulator.base_url(), true).expect("an address"),
-        authorization: answers.carrier.authorize(&answers.account).expect("a key"),
+        scrubber: Scrubber::new(&answers.account, &authorization),
+        authorization,
         timeout: Duration::from_secs(30),
-        scrubber: Scrubber::new(&answers.account),
     }
 }
 

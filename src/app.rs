@@ -271,7 +271,9 @@ impl App {
         );
         let times = (self.clock.now(), Duration::ZERO);
         let report = SyncReport::failed_whole(names, times, 0, Halt::Misconfigured { reason });
-        if let Err(error) = writer.record(report.record()).await {
+        if let Some(record) = report.record()
+            && let Err(error) = writer.record(record).await
+        {
             tracing::error!(integration.id = %row.id, %error, "the outcome could not be recorded");
         }
         report

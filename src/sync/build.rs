@@ -133,7 +133,9 @@ impl JobBuilder {
             .map_err(|e| wrong(&e))?;
         self.allowed_hosts.check(&base).map_err(|e| wrong(&e))?;
         let authorization = carrier.authorize(account).map_err(|e| wrong(&e))?;
-        let host = base.authority().to_owned();
+        // A trailing dot names the same host.
+        let host = base.authority().replace(".:", ":");
+        let host = host.trim_end_matches('.').to_owned();
         Ok(CarrierClient {
             limiter: self
                 .limits

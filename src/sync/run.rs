@@ -187,9 +187,7 @@ impl Run<'_> {
     }
 
     fn can_ask_for_usage(&self, merged: &Merged) -> bool {
-        merged.usage.is_err()
-            && merged.cycle.is_some()
-            && self.gaps.len() < self.job.policy.max_fallback_calls
+        merged.open.is_some() && self.gaps.len() < self.job.policy.max_fallback_calls
     }
 
     async fn ask_one_by_one(&mut self, allowance: usize) -> Result<(), Halt> {
@@ -390,7 +388,8 @@ impl Run<'_> {
             CallError::Unauthorized { .. } => Some(Halt::Credentials { reason }),
             CallError::Throttled { until } => Some(Halt::Throttled { until: *until }),
             CallError::BudgetSpent { .. } => Some(Halt::BudgetSpent { reason }),
-            CallError::Forbidden { .. } => Some(Halt::Misconfigured { reason }),
+            // The address as written has passed; what a name resolves to may change by itself.
+            CallError::Forbidden { .. } => Some(Halt::Outage { reason }),
             _ => None,
         }
     }

@@ -63,7 +63,8 @@ async fn write_tenant(
     explain(transaction, tenant, failures).await
 }
 
-/// One row per element of the arrays, one array per field. Answers the rows that matched nothing,
+/// One row per element of the arrays, one array per field. A start that the carrier once reported is
+/// not replaced by one derived for the same cycle. Answers the rows that matched nothing,
 /// decided by the statement itself: a look before or after would race with an operator.
 const UPDATE: &str = "\
     WITH written AS ( \
@@ -71,9 +72,15 @@ const UPDATE: &str = "\
             data_used_bytes = COALESCE(u.bytes, d.data_used_bytes), \
             data_used_mb = COALESCE(u.mb_hundredths * 0.01, d.data_used_mb), \
             data_used_updated_at = COALESCE(u.read_at, d.data_used_updated_at), \
-            billing_cycle_start = COALESCE(u.cycle_start, d.billing_cycle_start), \
+            billing_cycle_start = CASE WHEN (u.cycle_source, d.billing_cycle_source, \
+                    u.cycle_end) = ('derived', 'reported', d.billing_cycle_end) \
+                THEN d.billing_cycle_start \
+                ELSE COALESCE(u.cycle_start, d.billing_cycle_start) END, \
             billing_cycle_end = COALESCE(u.cycle_end, d.billing_cycle_end), \
-            billing_cycle_source = COALESCE(u.cycle_source, d.billing_cycle_source), \
+            billing_cycle_source = CASE WHEN (u.cycle_source, d.billing_cycle_source, \
+                    u.cycle_end) = ('derived', 'reported', d.billing_cycle_end) \
+                THEN d.billing_cycle_source \
+                ELSE COALESCE(u.cycle_source, d.billing_cycle_source) END, \
             sim_status = COALESCE(u.sim_status, d.sim_status), \
             network_status = COALESCE(u.network_status, d.network_status), \
             sim_iccid = COALESCE(d.sim_iccid, u.sim_iccid), \

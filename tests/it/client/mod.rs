@@ -26,9 +26,13 @@ use carrier_sync::integration::IntegrationRow;
 use carrier_sync::secrets::Opener;
 use carrier_sync::sync::{CarrierSettings, JobBuilder, Misconfigured, SyncJob, SyncPolicy};
 use chrono::{DateTime, TimeZone, Utc};
+use tokio::time::timeout;
 
 /// What no output may ever hold.
 pub const KEY: &str = "canary-4f9a0c77";
+
+/// Every call of these tests ends well before.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
 
 /// A clock that stands still, so that a `Retry-After` date means an exact wait.
 #[derive(Debug, Clone, Copy)]
@@ -170,7 +174,9 @@ pub async fn call_within(
     let Bulk::Listing(mut walk) = job.carrier.get_bulk_device_info(&job.account, job.pages) else {
         panic!("an account with an id has a listing");
     };
-    let page = job.client.next_page(&mut *walk, meter).await?;
+    // A broken deadline must end the test, not hang it.
+    let page = timeout(LONGEST_CALL, job.client.next_page(&mut *walk, meter)).await;
+    let page = page.expect("the call comes to an end")?;
     Ok(page.expect("a walk begins with a request"))
 }
 
