@@ -105,7 +105,9 @@ fn each_is_parked_with_a_clear_reason_and_the_others_run_on() {
             let row = service
                 .stored(id, "says so", |row| row.last_sync_status == "error")
                 .await;
-            assert!(!reason.contains("can"), "{change}: {reason}");
+            for secret in ["canary", "canäry", "Y2FuYXJ5"] {
+                assert!(!reason.contains(secret), "{change}: {reason}");
+            }
             assert_eq!(row.last_sync_error, Some(reason), "{change}");
             assert_eq!(row.last_sync_at, None, "{change}: nothing was tried");
         }

@@ -4,6 +4,7 @@ mod body;
 mod deadline;
 mod egress;
 mod identity;
+mod rebinding;
 mod redirect;
 mod retry;
 mod secrets;
