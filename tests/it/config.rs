@@ -162,7 +162,7 @@ fn an_unknown_key_names_key_value_place_and_the_closest_known_one() {
             "http.conect_timeout = \"7s\"",
             "carrier-sync.toml, line 3",
             "did you mean http.connect_timeout?",
-            "[http] has: allow_private_hosts, connect_timeout,",
+            "[http] has: allow_private_hosts, allowed_hosts, connect_timeout,",
         ],
     );
     assert_says(
