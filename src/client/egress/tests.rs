@@ -120,7 +120,6 @@ const SPELLINGS: &[(&str, Verdict)] = &[
     ("[::1", NotAUrl),
     ("127.0.0.1%00.example.com", NotAUrl),
     ("exa mple.com", NotAUrl),
-    ("", NotAUrl),
 ];
 
 #[test]
