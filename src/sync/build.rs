@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::job::{Notices, SyncJob, SyncPolicy};
+use super::turns::Turns;
 use crate::carriers::{Account, Carrier, PageSizes, registry};
 use crate::client::egress::parse_base_url;
 use crate::client::limits::CarrierLimits;
@@ -82,6 +83,7 @@ impl JobBuilder {
             pages: settings.pages,
             policy: settings.policy,
             notices: Notices::default(),
+            turns: Turns::default(),
         })
     }
 
