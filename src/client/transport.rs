@@ -116,6 +116,17 @@ impl Transport {
     /// # Errors
     /// When the TLS backend cannot be set up (no root certificates).
     pub fn new(config: TransportConfig) -> Result<Self, SetUpError> {
+        Self::with_resolver(config, GuardedResolver::system(config.allow_private_hosts))
+    }
+
+    /// As [`new`](Self::new), with names of our own.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_resolver(
+        config: TransportConfig,
+        resolver: GuardedResolver,
+    ) -> Result<Self, SetUpError> {
         // The only provider there is; a second call finds it installed, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -124,9 +135,7 @@ impl Transport {
             // Followed by the call, and retried by it: each costs a permit.
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .dns_resolver(GuardedResolver {
-                allow_private: config.allow_private_hosts,
-            })
+            .dns_resolver(resolver)
             .no_proxy()
             .referer(false)
             .build()?;

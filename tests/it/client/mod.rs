@@ -4,6 +4,7 @@ mod body;
 mod deadline;
 mod egress;
 mod identity;
+mod rebinding;
 mod redirect;
 mod retry;
 mod secrets;
@@ -17,10 +18,13 @@ use std::time::Duration;
 
 use carrier_sync::carriers::{Bulk, DeviceRecord, Page, PageSizes};
 use carrier_sync::client::limits::CarrierLimits;
-use carrier_sync::client::{CallError, CallMeter, Limits, RateLimit, Transport, TransportConfig};
+use carrier_sync::client::{
+    AllowedHosts, CallError, CallMeter, Limits, RateLimit, Transport, TransportConfig,
+};
 use carrier_sync::clock::Clock;
 use carrier_sync::device::{CarrierDeviceId, IntegrationId, TenantId};
 use carrier_sync::integration::IntegrationRow;
+use carrier_sync::secrets::Opener;
 use carrier_sync::sync::{CarrierSettings, JobBuilder, Misconfigured, SyncJob, SyncPolicy};
 use chrono::{DateTime, TimeZone, Utc};
 use tokio::time::timeout;
@@ -117,6 +121,8 @@ impl Setup {
             limits: Limits::default(),
             clock: Arc::new(Stopped),
             carriers: BTreeMap::from([("hologram".to_owned(), settings)]),
+            opener: Opener::default(),
+            allowed_hosts: AllowedHosts::default(),
         }
     }
 

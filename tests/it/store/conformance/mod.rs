@@ -40,6 +40,8 @@ macro_rules! on_engine {
             admin::a_conflicting_link_refuses_the_whole_list_and_names_offenders,
             admin::two_devices_may_swap_their_names_at_the_carrier,
             admin::a_store_that_was_closed_is_unavailable,
+            admin::a_secret_is_replaced_only_where_it_still_is_what_was_read,
+            admin::a_config_nested_beyond_reading_costs_no_row,
             admin::migrating_again_keeps_every_row,
         );
     };
