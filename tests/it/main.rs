@@ -8,12 +8,16 @@
     missing_docs
 )]
 
+mod breakable_postgres;
 mod carrier_cases;
 mod cli;
 mod config;
+mod database_faults;
 mod end_to_end;
 mod fleet;
 mod logging;
 mod postgres;
+mod process_faults;
 mod simulator;
 mod store;
+mod witness;
