@@ -86,21 +86,14 @@ fn a_server_without_a_free_connection_is_waited_for() {
         let mut administrator = database.superuser().await;
         let desk = Desk::on(&database, &[]).await;
         desk.has_written(200).await;
-        told(
-            &mut administrator,
-            format!(
-                "ALTER ROLE {role} CONNECTION LIMIT 0; \
-                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
-            ),
-        )
-        .await;
+        let full = format!("ALTER ROLE {role} CONNECTION LIMIT 0");
+        told(&mut administrator, full).await;
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename";
+        told(&mut administrator, format!("{cut} = '{role}'")).await;
         desk.in_trouble(Desk::writer, "too many connections").await;
         desk.in_trouble(Desk::supervisor, "too many connections").await;
-        told(
-            &mut administrator,
-            format!("ALTER ROLE {role} CONNECTION LIMIT -1"),
-        )
-        .await;
+        let room = format!("ALTER ROLE {role} CONNECTION LIMIT -1");
+        told(&mut administrator, room).await;
         desk.recovers().await;
         desk.assert_first_sync_succeeded();
         desk.close().await;

@@ -57,12 +57,11 @@ fn a_backend_killed_in_the_middle_of_its_flush_costs_a_second_try() {
         let server = BreakablePostgres::take().await;
         let database = server.database().await;
         let (mut other, mut look) = (database.superuser().await, database.superuser().await);
+        let desk = Desk::laid(&database, &[("database.lock_timeout", "30s")]).await;
         let mut held = other.begin().await.unwrap();
-        raw_sql("LOCK TABLE device_connections IN EXCLUSIVE MODE")
-            .execute(&mut *held)
-            .await
-            .unwrap();
-        let desk = Desk::on(&database, &[("database.lock_timeout", "30s")]).await;
+        let table = raw_sql("LOCK TABLE device_connections IN EXCLUSIVE MODE");
+        table.execute(&mut *held).await.unwrap();
+        desk.begin();
         let backend = waits_for_a_lock(&mut look, &database.service_role()).await;
         let killed = query(AssertSqlSafe(format!("SELECT pg_terminate_backend({backend})")));
         killed.execute(&mut look).await.unwrap();
