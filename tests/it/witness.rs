@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use async_trait::async_trait;
 use carrier_sync::device::{
@@ -14,12 +13,13 @@ use carrier_sync::store::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration, Store,
     StoreError,
 };
+use chrono::{DateTime, Utc};
 
 /// An outcome and when it was in the database.
 #[derive(Debug, Clone)]
 pub struct Recorded {
     pub record: SyncRecord,
-    pub at: Instant,
+    pub at: DateTime<Utc>,
 }
 
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl Store for Witness {
 
     async fn record(&self, record: &SyncRecord) -> Result<(), StoreError> {
         self.heard(self.store.record(record).await)?;
-        let (record, at) = (record.clone(), Instant::now());
+        let (record, at) = (record.clone(), Utc::now());
         self.records.lock().unwrap().push(Recorded { record, at });
         Ok(())
     }
