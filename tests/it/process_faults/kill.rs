@@ -169,6 +169,7 @@ fn fifty_kills_leave_no_false_row_and_the_next_sync_repairs_all() {
             let written = stage.written().await;
             midway += usize::from(written > 0 && written < DEVICES as usize);
         }
+        eprintln!("kill: {midway} of {KILLS} met a sync half way; a whole one takes {whole:?}");
         assert!(midway >= KILLS / 5, "only {midway} kills met a sync half way");
         stage.undisturbed().await;
         let rows = fleet::devices(&stage.owner, &stage.ours).await;

@@ -23,6 +23,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("CARRIERS__HOLOGRAM__MAX_PAGES", "20"),
     ("SUPERVISOR__DISCOVER_INTERVAL", "20ms"),
 ];
+/// Time for a sync that goes well; one that hangs is cut short, which must leak nothing either.
+const NUDGE_EVERY: Duration = Duration::from_millis(200);
 /// Due at once, and different from before.
 const NUDGE: &str = "\
     UPDATE carrier_integrations SET last_sync_at = NULL, \
@@ -87,7 +89,7 @@ fn a_stretch_of_faulty_syncs_leaves_memory_where_it_was() {
         for number in 0.. {
             simulator.inject(fault(number));
             database.execute(NUDGE).await;
-            tokio::time::sleep(Duration::from_millis(60)).await;
+            tokio::time::sleep(NUDGE_EVERY).await;
             if early.is_none() && started.elapsed() > STRETCH / 10 {
                 early = Some(settled_rss(&child).await);
             }
@@ -100,7 +102,8 @@ fn a_stretch_of_faulty_syncs_leaves_memory_where_it_was() {
         let outcome = |word| ended.iter().filter(|event| event["outcome"] == word).count();
         let (well, failed) = (outcome("success"), outcome("error") + outcome("partial"));
         eprintln!("memory: {early} KiB, then {late} KiB; {well} syncs well, {failed} not");
-        assert!(well + failed > ENOUGH_SYNCS && failed > 30, "{well} {failed}");
+        assert!(well + failed >= ENOUGH_SYNCS, "{well} well, {failed} not");
+        assert!(well.min(failed) >= ENOUGH_SYNCS / 4, "{well} well, {failed} not");
         assert!(late <= early * MOST_GROWTH, "{early} KiB grew to {late} KiB");
         owner.store.close().await;
     });
