@@ -26,10 +26,7 @@ struct Script {
 
 impl Script {
     fn start() -> Self {
-        let script = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/scripts/breakable_postgres.sh"
-        );
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/breakable_postgres.sh");
         let mut child = Command::new("bash")
             .arg(script)
             .stdin(Stdio::piped())

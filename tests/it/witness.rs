@@ -92,8 +92,7 @@ impl Store for Witness {
             let failed: BTreeSet<_> = receipt.failures.iter().map(|f| &f.device_id).collect();
             let written = batch.updates.iter().map(|update| &update.device_id);
             let written = written.filter(|device| !failed.contains(device));
-            acknowledged
-                .extend(written.map(|device| (batch.tenant_id.clone(), device.clone())));
+            acknowledged.extend(written.map(|device| (batch.tenant_id.clone(), device.clone())));
         }
         Ok(receipts)
     }

@@ -197,7 +197,10 @@ impl Desk {
             if row.data_used_updated_at.is_none() {
                 assert_eq!(row.data_used_bytes, None, "half a row: {row:?}");
                 assert_eq!(row.sim_status, None, "half a row: {row:?}");
-                assert!(!acknowledged.contains(&key), "acknowledged and lost: {row:?}");
+                assert!(
+                    !acknowledged.contains(&key),
+                    "acknowledged and lost: {row:?}"
+                );
                 continue;
             }
             let name = row.carrier_device_id.as_deref();
@@ -250,11 +253,7 @@ fn writer(app: &App, witness: &Arc<Witness>) -> WriterHandle {
     WriterHandle::new(address, 1_000)
 }
 
-async fn actor(
-    app: &App,
-    witness: &Arc<Witness>,
-    writer: &WriterHandle,
-) -> Addr<IntegrationActor> {
+async fn actor(app: &App, witness: &Arc<Witness>, writer: &WriterHandle) -> Addr<IntegrationActor> {
     let rows = app.store.integrations().await.unwrap();
     let parts = IntegrationParts {
         job: Arc::new(app.builder.build(&rows[0]).unwrap()),

@@ -91,7 +91,8 @@ fn a_server_without_a_free_connection_is_waited_for() {
         let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename";
         told(&mut administrator, format!("{cut} = '{role}'")).await;
         desk.in_trouble(Desk::writer, "too many connections").await;
-        desk.in_trouble(Desk::supervisor, "too many connections").await;
+        desk.in_trouble(Desk::supervisor, "too many connections")
+            .await;
         let room = format!("ALTER ROLE {role} CONNECTION LIMIT -1");
         told(&mut administrator, room).await;
         desk.recovers().await;

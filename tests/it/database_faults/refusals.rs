@@ -48,8 +48,10 @@ fn a_revoked_right_is_a_state_with_its_remedy_until_it_is_granted_again() {
             database.execute_as_owner(&revoke).await;
         },
         async |desk| {
-            desk.in_trouble(Desk::integration, "permission denied").await;
-            desk.in_trouble(Desk::integration, "migrate --service-role").await;
+            desk.in_trouble(Desk::integration, "permission denied")
+                .await;
+            desk.in_trouble(Desk::integration, "migrate --service-role")
+                .await;
             assert_told(desk, "permission denied");
             desk.assert_nothing_lost().await;
             assert_eq!(desk.supervisor().reason, None);
@@ -98,8 +100,10 @@ fn a_column_dropped_under_the_writer_is_a_state_until_it_is_added_again() {
             database.execute_as_owner(drop).await;
         },
         async |desk| {
-            desk.in_trouble(Desk::integration, "schema not migrated").await;
-            desk.in_trouble(Desk::integration, "billing_cycle_source").await;
+            desk.in_trouble(Desk::integration, "schema not migrated")
+                .await;
+            desk.in_trouble(Desk::integration, "billing_cycle_source")
+                .await;
             assert_told(desk, "schema not migrated");
         },
         run_what_migrate_says,
@@ -114,7 +118,8 @@ fn a_column_dropped_under_the_supervisor_is_a_state_until_it_is_added_again() {
             database.execute_as_owner(drop).await;
         },
         async |desk| {
-            desk.in_trouble(Desk::supervisor, "schema not migrated").await;
+            desk.in_trouble(Desk::supervisor, "schema not migrated")
+                .await;
             desk.in_trouble(Desk::supervisor, "last_success_at").await;
         },
         run_what_migrate_says,
@@ -135,7 +140,8 @@ fn a_full_disk_is_waited_for() {
     in_system(until_mended(
         async |database| database.execute_as_owner(FULL_DISK).await,
         async |desk| {
-            desk.in_trouble(Desk::writer, "No space left on device").await;
+            desk.in_trouble(Desk::writer, "No space left on device")
+                .await;
             until("it is tried again", async || {
                 (desk.witness.refusals().len() >= 3).then_some(())
             })

@@ -42,7 +42,8 @@ fn a_server_that_is_gone_for_a_while_shows_everywhere_and_comes_back_unaided() {
         desk.has_written(MIDWAY).await;
         server.stop().await;
         desk.in_trouble(Desk::writer, "database unavailable").await;
-        desk.in_trouble(Desk::supervisor, "database unavailable").await;
+        desk.in_trouble(Desk::supervisor, "database unavailable")
+            .await;
         server.start().await;
         desk.recovers().await;
         desk.assert_first_sync_succeeded();
@@ -63,10 +64,17 @@ fn a_backend_killed_in_the_middle_of_its_flush_costs_a_second_try() {
         table.execute(&mut *held).await.unwrap();
         desk.begin();
         let backend = waits_for_a_lock(&mut look, &database.service_role()).await;
-        let killed = query(AssertSqlSafe(format!("SELECT pg_terminate_backend({backend})")));
+        let killed = query(AssertSqlSafe(format!(
+            "SELECT pg_terminate_backend({backend})"
+        )));
         killed.execute(&mut look).await.unwrap();
-        desk.in_trouble(Desk::writer, "terminating connection").await;
-        assert_eq!(desk.supervisor().reason, None, "others have other connections");
+        desk.in_trouble(Desk::writer, "terminating connection")
+            .await;
+        assert_eq!(
+            desk.supervisor().reason,
+            None,
+            "others have other connections"
+        );
         held.rollback().await.unwrap();
         desk.recovers().await;
         desk.assert_first_sync_succeeded();

@@ -21,7 +21,8 @@ fn a_read_only_file_is_a_state_with_its_remedy_and_no_outcome_is_made_up() {
         let settings = [("database.migrate_on_start", "never")];
         let desk = Desk::at((&read_only, &url), &settings).await;
         desk.begin();
-        desk.in_trouble(Desk::integration, "make the database file").await;
+        desk.in_trouble(Desk::integration, "make the database file")
+            .await;
         assert_eq!(desk.supervisor().reason, None, "it can still look");
         assert_eq!(desk.integration().last_outcome, Some(Outcome::Error));
         assert!(desk.witness.records().is_empty(), "none could be recorded");
@@ -36,7 +37,11 @@ fn a_service_that_must_migrate_a_read_only_file_ends_and_says_what_to_do() {
     in_system(async {
         let app = fleet::app(&format!("{url}?mode=ro"), &[]);
         std::fs::write(folder.path().join("fleet.db"), "").unwrap();
-        set_permissions(folder.path().join("fleet.db"), Permissions::from_mode(0o400)).unwrap();
+        set_permissions(
+            folder.path().join("fleet.db"),
+            Permissions::from_mode(0o400),
+        )
+        .unwrap();
         match app.serve(&Stop::default()).await {
             Ending::Escalated(reason) => assert!(reason.contains("writable"), "{reason}"),
             other => panic!("{other:?}"),

@@ -98,19 +98,23 @@ impl Healthy {
             let records = since(id);
             for told in &records {
                 assert_eq!(told.record.outcome, Outcome::Success, "{:?}", told.record);
-                seen.sync_times.push(told.at - started(told.record.started_at));
+                seen.sync_times
+                    .push(told.at - started(told.record.started_at));
             }
-            let calls = arrivals.iter().filter(|call| {
-                call.orgid == Some(*org) && call.endpoint == Endpoint::Billing
-            });
+            let calls = arrivals
+                .iter()
+                .filter(|call| call.orgid == Some(*org) && call.endpoint == Endpoint::Billing);
             let calls: Vec<DateTime<Utc>> = calls
                 .map(|call| begun + TimeDelta::microseconds(call.at_micros.cast_signed()))
                 .collect();
             // Each sync is due one interval after the start of the one before.
             for told in &records[..records.len() - 1] {
                 let due = started(told.record.started_at) + INTERVAL;
-                let first_call = calls.iter().find(|at| **at >= due - TimeDelta::milliseconds(20));
-                seen.lateness.push(*first_call.expect("it was called") - due);
+                let first_call = calls
+                    .iter()
+                    .find(|at| **at >= due - TimeDelta::milliseconds(20));
+                seen.lateness
+                    .push(*first_call.expect("it was called") - due);
             }
         }
         seen
@@ -182,7 +186,10 @@ fn thirty_five_sick_integrations_delay_no_healthy_one() {
         );
         let ratio = with.as_seconds_f64() / before.as_seconds_f64();
         eprintln!("bulkhead: p99 lateness {late}, median sync {before} alone, {with} in company");
-        assert!(ratio < LONGER, "{with} instead of {before}: {ratio:.2} times");
+        assert!(
+            ratio < LONGER,
+            "{with} instead of {before}: {ratio:.2} times"
+        );
         assert!(ill.calls().total > 100, "the others were busy");
         for (org, id) in &sick {
             assert_ne!(rig.status(id).last_outcome, Some(Outcome::Success), "{org}");

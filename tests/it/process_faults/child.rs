@@ -92,7 +92,9 @@ impl Child {
     /// Its log events of one target.
     pub fn events(&self, target: &str) -> Vec<Value> {
         let log = self.log();
-        let events = log.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let events = log
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
         events
             .filter(|event: &Value| event["target"] == target)
             .collect()

@@ -138,7 +138,9 @@ fn a_pause_lasts_as_long_as_the_carrier_asked_when_the_clock_jumps_an_hour() {
                 retry_after: Some("1".to_owned()),
                 body: None,
             });
-            stage.simulator.inject(throttled.at(Endpoint::Billing).times(1));
+            stage
+                .simulator
+                .inject(throttled.at(Endpoint::Billing).times(1));
             let answered = |status| stage.simulator.calls().answered(status);
             let (before, answers) = (answered(429), answered(200));
             until("it is throttled", async || {
@@ -146,9 +148,15 @@ fn a_pause_lasts_as_long_as_the_carrier_asked_when_the_clock_jumps_an_hour() {
             })
             .await;
             stage.clock.jump(seconds);
-            until("it goes on", async || (answered(200) > answers + 2).then_some(())).await;
+            until("it goes on", async || {
+                (answered(200) > answers + 2).then_some(())
+            })
+            .await;
             let arrivals = stage.simulator.calls().arrivals;
-            let last = arrivals.iter().rposition(|a| a.status == Some(429)).unwrap();
+            let last = arrivals
+                .iter()
+                .rposition(|a| a.status == Some(429))
+                .unwrap();
             let pause = arrivals[last + 1].at_micros - arrivals[last].at_micros;
             assert!((1_000_000..6_000_000).contains(&pause), "{pause} µs");
         }

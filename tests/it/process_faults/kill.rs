@@ -2,7 +2,7 @@
 //! else's row is touched, and the next sync repairs everything.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use carrier_sync::app::App;
 use carrier_sync::device::IntegrationId;
@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use sqlx::postgres::PgConnection;
 use sqlx::query_scalar;
 
-use super::child::{Child, truth_by_name};
+use super::child::{Child, truth_by_name, until};
 use crate::fleet::{self, Account, in_system};
 use crate::postgres::TestDatabase;
 
@@ -87,14 +87,30 @@ impl Stage {
         Child::start(&["once", "--json"], &self.database.service_url(), SETTINGS)
     }
 
-    /// Nothing is known of our devices; answers how long one undisturbed sync takes to know it all.
-    async fn undisturbed(&mut self) -> Duration {
+    /// Nothing is known of our devices; answers how many calls one undisturbed sync makes to know
+    /// it all.
+    async fn undisturbed(&mut self) -> u64 {
         self.forget().await;
-        let (mut child, started) = (self.once(), Instant::now());
+        self.simulator.reset_calls();
+        let mut child = self.once();
         let (status, _) = child.ends();
         assert!(status.success(), "{}", child.log());
         assert_eq!(self.written().await, DEVICES as usize);
-        started.elapsed()
+        self.simulator.calls().total
+    }
+
+    /// Kills a sync after so many calls and a moment.
+    async fn killed(&mut self, calls: u64, moment: Duration) {
+        self.forget().await;
+        self.simulator.reset_calls();
+        let mut child = self.once();
+        until("so many calls are made", || {
+            (self.simulator.calls().total >= calls).then_some(())
+        });
+        // The random moment itself, not a wait for anything.
+        tokio::time::sleep(moment).await;
+        child.kill();
+        self.server_notices().await;
     }
 
     async fn forget(&self) {
@@ -160,17 +176,18 @@ fn fifty_kills_leave_no_false_row_and_the_next_sync_repairs_all() {
         let mut dice = SmallRng::seed_from_u64(9);
         let mut midway = 0;
         for _ in 0..KILLS {
-            stage.forget().await;
-            let mut child = stage.once();
-            // The random moment itself, not a wait for anything.
-            tokio::time::sleep(whole.mul_f64(dice.random_range(0.2..1.0))).await;
-            child.kill();
-            stage.server_notices().await;
+            // In calls rather than in time: as random on a slow machine as on a fast one.
+            let calls = dice.random_range(0..=whole);
+            let moment = Duration::from_millis(dice.random_range(0..40));
+            stage.killed(calls, moment).await;
             let written = stage.written().await;
             midway += usize::from(written > 0 && written < DEVICES as usize);
         }
-        eprintln!("kill: {midway} of {KILLS} met a sync half way; a whole one takes {whole:?}");
-        assert!(midway >= KILLS / 5, "only {midway} kills met a sync half way");
+        eprintln!("kill: {midway} of {KILLS} met a sync half way");
+        assert!(
+            midway >= KILLS / 4,
+            "only {midway} kills met a sync half way"
+        );
         stage.undisturbed().await;
         let rows = fleet::devices(&stage.owner, &stage.ours).await;
         fleet::assert_true(&rows, &stage.simulator.truth(1001));

@@ -99,12 +99,23 @@ fn a_stretch_of_faulty_syncs_leaves_memory_where_it_was() {
         }
         let (early, late) = (early.unwrap(), settled_rss(&child).await);
         let ended = child.events("sync");
-        let outcome = |word| ended.iter().filter(|event| event["outcome"] == word).count();
+        let outcome = |word| {
+            ended
+                .iter()
+                .filter(|event| event["outcome"] == word)
+                .count()
+        };
         let (well, failed) = (outcome("success"), outcome("error") + outcome("partial"));
         eprintln!("memory: {early} KiB, then {late} KiB; {well} syncs well, {failed} not");
         assert!(well + failed >= ENOUGH_SYNCS, "{well} well, {failed} not");
-        assert!(well.min(failed) >= ENOUGH_SYNCS / 4, "{well} well, {failed} not");
-        assert!(late <= early * MOST_GROWTH, "{early} KiB grew to {late} KiB");
+        assert!(
+            well.min(failed) >= ENOUGH_SYNCS / 4,
+            "{well} well, {failed} not"
+        );
+        assert!(
+            late <= early * MOST_GROWTH,
+            "{early} KiB grew to {late} KiB"
+        );
         owner.store.close().await;
     });
 }

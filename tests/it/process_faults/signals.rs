@@ -179,7 +179,13 @@ fn told_to_stop_while_the_database_is_gone_it_fails_within_its_deadline_and_a_sy
         let mut once = Child::start(&["once"], &database.service_url(), SETTINGS);
         let (status, _) = once.ends();
         assert!(status.success(), "{}", once.log());
-        assert!(stage.written().await.iter().all(|(_, count)| *count == DEVICES));
+        assert!(
+            stage
+                .written()
+                .await
+                .iter()
+                .all(|(_, count)| *count == DEVICES)
+        );
         stage.owner.store.close().await;
         drop(database);
     });
