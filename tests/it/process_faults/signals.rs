@@ -111,7 +111,7 @@ fn told_to_stop_under_load_it_ends_well_in_time_and_what_it_said_is_what_is_writ
         let database = TestDatabase::migrated().await;
         let stage = Stage::set(&database).await;
         let mut child = Child::start(&["run"], &database.service_url(), SETTINGS);
-        stage.until_written(ACCOUNTS * DEVICES / 10).await;
+        stage.until_written(ACCOUNTS * DEVICES / 4).await;
         child.signal("TERM");
         let (status, took) = child.ends();
         assert!(status.success(), "{status}: {}", child.log());
