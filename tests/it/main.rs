@@ -10,10 +10,12 @@
 
 mod actix_contract;
 mod actors;
+mod breakable_postgres;
 mod carrier_cases;
 mod cli;
 mod client;
 mod config;
+mod database_faults;
 mod docs;
 mod end_to_end;
 mod fleet;
@@ -22,7 +24,9 @@ mod logging;
 mod per_device;
 mod postgres;
 mod process;
+mod process_faults;
 mod scripted;
 mod simulator;
 mod store;
 mod sync_outcomes;
+mod witness;

@@ -46,7 +46,11 @@ impl TestDatabase {
     pub async fn create() -> Self {
         let server = std::env::var("TEST_DATABASE_URL")
             .expect("no Postgres to test with: run ./scripts/test.sh or set TEST_DATABASE_URL");
-        let server = Url::parse(&server).expect("TEST_DATABASE_URL is a postgres:// URL");
+        Self::create_on(Url::parse(&server).expect("TEST_DATABASE_URL is a postgres:// URL")).await
+    }
+
+    /// As [`TestDatabase::create`], on another server, named by its superuser's URL.
+    pub async fn create_on(server: Url) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!(
             "cs_{}_{number}_{:08x}",

@@ -49,8 +49,9 @@ impl Supervisor {
 
     fn not_found(&mut self, error: &StoreError) -> Duration {
         self.failures = self.failures.saturating_add(1);
-        if matches!(error, StoreError::Role(_)) {
-            // Escalates rather than waits: running with these rights is what must not happen.
+        if !self.prepared && matches!(error, StoreError::Role(_)) {
+            // Escalates rather than waits: starting with these rights is what must not happen. A
+            // right that goes missing later is waited for: what runs already runs on.
             let _ = self.parts.escalate.send(error.to_string());
         }
         if self.failures == 1 {
