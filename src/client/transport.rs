@@ -1,5 +1,5 @@
 //! One attempt of one call: the request goes out, status and capped body come in. No permits, no
-//! retries, and no idea what a body means.
+//! retries, and no idea what a body means: of a refusal the carrier's dialect is asked.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::egress::{EgressRefused, GuardedResolver};
 use super::error::SetUpError;
 use super::retry::retry_after;
 use super::scrub::Scrubber;
-use crate::carriers::{Authorization, Request};
+use crate::carriers::{Authorization, Carrier, Request};
 
 /// Redirects that are followed within one host.
 const MAX_REDIRECTS: usize = 5;
@@ -87,6 +87,8 @@ pub struct Transport {
 /// Where one account's requests go and how they prove who they are.
 #[derive(Debug, Clone)]
 pub struct Destination {
+    /// Says which refusals mean "too fast".
+    pub carrier: &'static dyn Carrier,
     /// Base address; paths are appended to it.
     pub base: Url,
     /// The header to add.
@@ -158,10 +160,12 @@ impl Transport {
         if status.is_success() {
             return body;
         }
-        // The status has said it all; a refusal whose body is cut or huge is still that refusal.
-        Err(refusal(status, pause, || {
-            to.scrubber.error_text(&body.unwrap_or_default())
-        }))
+        // A refusal whose body is cut or huge is still that refusal.
+        let body = body.unwrap_or_default();
+        if to.carrier.is_throttling(status.as_u16(), &body) {
+            return Err(Failure::Throttled { pause });
+        }
+        Err(refusal(status, pause, || to.scrubber.error_text(&body)))
     }
 
     fn pause(&self, response: &Response, now: DateTime<Utc>) -> Option<Duration> {
