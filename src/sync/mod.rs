@@ -14,6 +14,7 @@
 //! | `roster.rs` | pure: the linked devices and what became of each |
 //! | `outbox.rs` | updates on their way to the writer |
 //! | `outcome.rs` | pure: the report |
+//! | `trouble.rs` | pure: when failing calls are an outage |
 //! | `probe.rs` | one harmless call |
 //! | `schedule.rs` | pure: when the next sync is |
 
@@ -28,6 +29,7 @@ pub mod probe;
 pub mod roster;
 pub mod run;
 pub mod schedule;
+pub mod trouble;
 
 pub use build::{CarrierSettings, JobBuilder, Misconfigured};
 pub use job::{Observer, Progress, SinkError, SyncJob, SyncPolicy, UpdateSink};

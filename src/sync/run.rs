@@ -26,12 +26,10 @@ use super::merge::{Merged, merge};
 use super::outbox::{Outbox, Written};
 use super::outcome::{Halt, SyncReport, error_text, outcome};
 use super::roster::Roster;
+use super::trouble::Trouble;
 use crate::carriers::{Bulk, DeviceRecord, Page, Walk};
 use crate::client::{CallError, CallMeter};
 use crate::device::{CarrierDeviceId, DeviceUpdate, LinkedDevice};
-
-/// Devices in a row that find the carrier unavailable before the rest is not asked for.
-const OUTAGE_AFTER: u32 = 3;
 
 /// Syncs one integration's `devices`. Never fails: whatever happens is in the report.
 ///
@@ -53,6 +51,7 @@ pub async fn sync(
         meter: &meter,
         roster: Roster::new(devices),
         outbox: Outbox::new(sink, names, job.policy.max_batch_rows),
+        trouble: Trouble::default(),
         gaps: Vec::new(),
     };
     let halt = run.drive().await.err();
@@ -94,6 +93,7 @@ struct Run<'a> {
     meter: &'a CallMeter,
     roster: Roster,
     outbox: Outbox<'a>,
+    trouble: Trouble,
     /// Devices that the listing showed without usage, to be asked for later; bounded by policy. Kept
     /// until the end, so that a sync that is cut short still writes what the listing said of them.
     gaps: Vec<(CarrierDeviceId, Merged)>,
@@ -161,6 +161,9 @@ impl Run<'_> {
 
     async fn absorb(&mut self, page: Page<DeviceRecord>, book: &UsageBook) -> Result<(), Halt> {
         let observed_at = self.job.client.clock.now();
+        if !page.records.is_empty() {
+            self.trouble.heard();
+        }
         for record in page.records {
             if self.roster.waiting_for(&record.device).is_empty() {
                 continue;
@@ -226,7 +229,6 @@ impl Run<'_> {
             (device, ask.answer(job, meter).await)
         });
         let mut answers = pin!(answers.buffer_unordered(job.policy.max_concurrency));
-        let mut unavailable_in_a_row = 0;
         while let Some((device, answer)) = self.alongside(answers.next()).await? {
             let error = match answer {
                 Ok(mut reading) => {
@@ -237,7 +239,7 @@ impl Run<'_> {
                 Err(error) => Some(error),
             };
             let Some(error) = error else {
-                unavailable_in_a_row = 0;
+                self.trouble.heard();
                 continue;
             };
             match self.halt(&error) {
@@ -249,14 +251,8 @@ impl Run<'_> {
                 Some(halt) => return Err(halt),
                 None => {}
             }
-            unavailable_in_a_row = match error {
-                CallError::Unavailable { .. } => unavailable_in_a_row + 1,
-                _ => 0,
-            };
-            if unavailable_in_a_row >= OUTAGE_AFTER {
-                return Err(Halt::Outage {
-                    reason: error.to_string(),
-                });
+            if let Some(outage) = self.trouble.met(&error) {
+                return Err(outage);
             }
             self.fail(&device, &error.to_string());
         }
