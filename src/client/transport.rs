@@ -254,7 +254,7 @@ fn refusal(
         500..=599 => Failure::Down {
             reason: format!("status {code}"),
         },
-        300..=399 => Failure::Rejected {
+        300..=399 => Failure::Down {
             reason: format!("status {code}: a redirect to another host is not followed"),
         },
         _ => Failure::Rejected {
@@ -343,10 +343,10 @@ mod tests {
         for code in [408, 502, 503, 504] {
             assert!(matches!(decide(code), Failure::Transient { .. }), "{code}");
         }
-        for code in [500, 501, 520, 599] {
+        for code in [302, 304, 500, 501, 520, 599] {
             assert!(matches!(decide(code), Failure::Down { .. }), "{code}");
         }
-        for code in [302, 400, 405, 422, 418] {
+        for code in [400, 405, 422, 418] {
             assert!(matches!(decide(code), Failure::Rejected { .. }), "{code}");
         }
     }

@@ -52,7 +52,7 @@ async fn a_redirect_elsewhere_is_not_followed_and_nothing_arrives_there() {
             .await
             .unwrap_err();
         assert!(
-            matches!(error, CallError::Rejected { .. }),
+            matches!(error, CallError::Unavailable { .. }),
             "{to}: {error:?}"
         );
         assert!(error.to_string().contains("redirect"), "{error}");
@@ -93,6 +93,6 @@ async fn a_redirect_in_a_circle_ends() {
     let error = call(&Setup::once().account(&carrier.base_url()))
         .await
         .unwrap_err();
-    assert!(matches!(error, CallError::Rejected { .. }), "{error:?}");
+    assert!(matches!(error, CallError::Unavailable { .. }), "{error:?}");
     assert!(carrier.seen().len() <= 7, "{} calls", carrier.seen().len());
 }
