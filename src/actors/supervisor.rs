@@ -54,7 +54,7 @@ pub struct SupervisorParts {
     pub discover_interval: Duration,
     /// The first syncs after a start are spread over this.
     pub start_spread: Duration,
-    /// A parked integration is tried again after this.
+    /// An integration that is parked or needs credentials is tried again after this.
     pub parked_retry: Duration,
     /// Create or upgrade the schema first.
     pub migrate: bool,
@@ -509,6 +509,7 @@ fn parts(
         job,
         interval,
         first_delay: schedule::first_delay(last, interval, now, phase),
+        parked_retry: parts.parked_retry,
         store: Arc::clone(&parts.store),
         writer,
         board: Arc::clone(&parts.board),
