@@ -132,11 +132,13 @@ fn transport() -> Transport {
 }
 
 fn destination(simulator: &Simulator, answers: &Answers) -> Destination {
+    let authorization = answers.carrier.authorize(&answers.account).expect("a key");
     Destination {
+        carrier: answers.carrier,
         base: parse_base_url(&simulator.base_url(), true).expect("an address"),
-        authorization: answers.carrier.authorize(&answers.account).expect("a key"),
+        scrubber: Scrubber::new(&answers.account, &authorization),
+        authorization,
         timeout: Duration::from_secs(30),
-        scrubber: Scrubber::new(&answers.account),
     }
 }
 

@@ -11,11 +11,14 @@ const TOO_FAST: &str = r#"{"success":false,"error":"API rate limit exceeded"}"#;
 /// Ten years.
 const TEN_YEARS_SECONDS: &str = "315360000";
 
-/// Every name, whether it is part of the mixture, and what it stands for.
+/// A name, whether it is part of the mixture, and what it stands for.
+type Named = (&'static str, bool, fn() -> FaultKind);
+
+/// Every name there is.
 ///
 /// Outside of the mixture are the faults that change what is true, and those that make a client wait
 /// for a person or for hours.
-const NAMES: &[(&str, bool, fn() -> FaultKind)] = &[
+const NAMES: &[Named] = &[
     ("500", true, || status(500, None, None)),
     ("503", true, || status(503, None, None)),
     ("503-seconds", true, || status(503, Some("1".into()), None)),
