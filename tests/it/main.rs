@@ -11,6 +11,7 @@
 mod actix_contract;
 mod actors;
 mod carrier_cases;
+mod carrier_faults;
 mod cli;
 mod client;
 mod config;
@@ -24,5 +25,6 @@ mod postgres;
 mod process;
 mod scripted;
 mod simulator;
+mod simulator_faults;
 mod store;
 mod sync_outcomes;
