@@ -300,3 +300,25 @@ fn usage(row: &DeviceRow) -> impl PartialEq {
         row.billing_cycle_source.clone(),
     )
 }
+
+#[test]
+fn every_row_of_the_table_names_a_test_that_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = std::fs::read_to_string(root.join("docs/reliability.md")).unwrap();
+    let section = table.split("\n## ").find(|s| s.starts_with("Carrier"));
+    let rows: Vec<_> = section
+        .expect("a section on carriers")
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| fault"))
+        .collect();
+    for row in &rows {
+        let cell = row.trim_end_matches(" |").rsplit("| ").next().unwrap();
+        let mut path = cell.trim_matches('`').split("::");
+        assert_eq!(path.next(), Some("carrier_faults"), "{row}");
+        let (file, test) = (path.next().unwrap(), path.next().unwrap());
+        let file = root.join(format!("tests/it/carrier_faults/{file}.rs"));
+        let text = std::fs::read_to_string(file).unwrap();
+        assert!(text.contains(&format!("fn {test}()")), "{row}");
+    }
+    assert!(rows.len() > 28, "{} rows", rows.len());
+}
