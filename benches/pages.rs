@@ -70,7 +70,10 @@ impl Answers {
         let to = destination(&simulator, &answers);
         let transport = transport();
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let fetch = |request| runtime.block_on(transport.send(&to, request, answers.now));
+        let fetch = |request| {
+            let url = to.address(request).expect("an address");
+            runtime.block_on(transport.send(&to, url, answers.now))
+        };
         let (listing, report) = (fetch(&listing).unwrap(), fetch(&report).unwrap());
         (answers.listing, answers.report) = (listing, report);
         answers

@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::config::{CarrierConfig, Config};
 use crate::device::IntegrationId;
 use crate::integration::IntegrationRow;
+use crate::secrets::{KeyFileError, Opener};
 use crate::shutdown::{Drained, Stop, drain_within};
 use crate::status::Board;
 use crate::store::queue::BatchPolicy;
@@ -50,6 +51,9 @@ pub enum AppError {
     /// The HTTP client cannot be made.
     #[error(transparent)]
     Transport(#[from] SetUpError),
+    /// The key file cannot be used.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
     /// There is no such integration.
     #[error("no integration has the id {0}")]
     UnknownIntegration(IntegrationId),
@@ -87,7 +91,7 @@ impl App {
     /// Sets everything up; connects to nothing yet.
     ///
     /// # Errors
-    /// [`AppError`] when the database URL or the TLS set-up is unusable.
+    /// [`AppError`] when the database URL, the key file or the TLS set-up is unusable.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
         let transport = Transport::new(TransportConfig {
             connect_timeout: config.http.connect_timeout,
@@ -107,6 +111,8 @@ impl App {
             limits,
             clock: Arc::clone(&clock),
             carriers,
+            opener: Opener::new(config.secrets.keys.clone())?,
+            allowed_hosts: config.http.allowed_hosts.clone(),
         };
         Ok(Self {
             store: connect(&store_options(&config))?,
@@ -265,7 +271,9 @@ impl App {
         );
         let times = (self.clock.now(), Duration::ZERO);
         let report = SyncReport::failed_whole(names, times, 0, Halt::Misconfigured { reason });
-        if let Err(error) = writer.record(report.record()).await {
+        if let Some(record) = report.record()
+            && let Err(error) = writer.record(record).await
+        {
             tracing::error!(integration.id = %row.id, %error, "the outcome could not be recorded");
         }
         report

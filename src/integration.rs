@@ -34,6 +34,35 @@ impl Outcome {
     }
 }
 
+/// A column that holds a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecretColumn {
+    /// Key, token, user name or client id.
+    ApiKey,
+    /// Second half of the credentials.
+    ApiSecret,
+}
+
+impl SecretColumn {
+    /// Every column that does.
+    pub const ALL: [Self; 2] = [Self::ApiKey, Self::ApiSecret];
+
+    /// The column's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api_key",
+            Self::ApiSecret => "api_secret",
+        }
+    }
+}
+
+impl std::fmt::Display for SecretColumn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A row of `carrier_integrations`, as stored.
 #[derive(Debug, Clone)]
 pub struct IntegrationRow {
@@ -51,7 +80,7 @@ pub struct IntegrationRow {
     pub sync_enabled: bool,
     /// Minutes between syncs, as stored; zero and below are refused later, with a reason.
     pub sync_interval_minutes: i64,
-    /// Key, token, user name or client id, by carrier.
+    /// Key, token, user name or client id, by carrier; clear text or sealed (`secrets`).
     pub api_key: Option<SecretString>,
     /// Second half of the credentials where the carrier has one.
     pub api_secret: Option<SecretString>,
@@ -72,6 +101,15 @@ pub struct IntegrationRow {
 }
 
 impl IntegrationRow {
+    /// What a column holds: clear text or sealed.
+    #[must_use]
+    pub fn secret(&self, column: SecretColumn) -> Option<&SecretString> {
+        match column {
+            SecretColumn::ApiKey => self.api_key.as_ref(),
+            SecretColumn::ApiSecret => self.api_secret.as_ref(),
+        }
+    }
+
     /// Changes when something changes that a running sync must know; not when an outcome is recorded.
     ///
     /// A keyed hash, so that it can be kept beside logs without holding a secret.

@@ -24,6 +24,7 @@
 //! * [`client`]: the one HTTP client; limits, retries and the egress guard are here and nowhere else.
 //! * [`carriers`]: a folder per carrier; which requests to make and what the answers mean. No I/O.
 //! * [`store`]: the database, as one trait with two engines.
+//! * [`secrets`]: credentials sealed with a key that is not in the database.
 //! * [`status`]: each actor's last word, for logs and pages; it survives the actor.
 //! * [`device`], [`integration`], [`clock`]: the vocabulary that all of them speak.
 //! * [`simulator`]: a carrier in a box, the witness of tests, benches and the demo. Knows none of the
@@ -42,6 +43,7 @@ pub mod config;
 pub mod device;
 pub mod integration;
 pub mod logging;
+pub mod secrets;
 pub mod shutdown;
 pub mod simulator;
 pub mod status;

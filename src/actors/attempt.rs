@@ -33,7 +33,9 @@ impl Attempt {
     pub async fn make(self) -> SyncReport {
         let writer = self.writer.clone();
         let report = self.sync().await;
-        if let Err(error) = writer.record(report.record()).await {
+        if let Some(record) = report.record()
+            && let Err(error) = writer.record(record).await
+        {
             tracing::error!(
                 integration.id = %report.integration_id, %error,
                 "the outcome of a sync could not be recorded"

@@ -12,6 +12,7 @@ use actix::{
 };
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::attempt::Attempt;
 use super::messages::{Drain, SyncNow};
@@ -99,7 +100,8 @@ impl IntegrationActor {
             status.in_flight = 1;
             status.synced = 0;
         });
-        let attempt = tokio::spawn(self.attempt(stop).make());
+        // Ends with the actor: a restarted one must not find its predecessor's sync still under way.
+        let attempt = AbortOnDropHandle::new(tokio::spawn(self.attempt(stop).make()));
         ctx.spawn(attempt.into_actor(self).map(|joined, actor, ctx| match joined {
             Ok(report) => actor.ended(&report, ctx),
             Err(error) => {
@@ -125,7 +127,7 @@ impl IntegrationActor {
     }
 
     fn ended(&mut self, report: &SyncReport, ctx: &mut Context<Self>) {
-        self.failures = if report.outcome == Outcome::Error {
+        self.failures = if report.is_setback() {
             self.failures.saturating_add(1)
         } else {
             0

@@ -232,7 +232,11 @@ impl Handler<RecordOutcome> for DbWriterActor {
         ctx.spawn(task.into_actor(self).map(move |joined, writer, ctx| {
             let result = joined.unwrap_or_else(|panic| Err(join_text(panic)));
             writer.recording -= 1;
-            writer.ended(result.as_ref().err());
+            // A refused outcome (its integration is gone) says nothing about the database; trouble
+            // has been posted while it lasted.
+            if result.is_ok() {
+                writer.ended(None);
+            }
             let _ = reply.send(result.map_err(SinkError));
             writer.pump(ctx);
         }));

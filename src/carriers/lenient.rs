@@ -25,6 +25,10 @@ use crate::device::ByteCount;
 /// Above this a float no longer tells every whole number apart (2^53).
 const MAX_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
 
+/// Longest list that is read. Carriers' pages hold at most 5,000 rows; a body of a million `{}` must
+/// not become a million rows in memory.
+const MAX_LIST: usize = 20_000;
+
 /// What a JSON value was read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Field<T> {
@@ -233,6 +237,7 @@ impl<'de, E: Deserialize<'de>> Visitor<'de> for ListVisitor<E> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut rows = Vec::new();
         while let Some(row) = seq.next_element()? {
+            check_room(&rows)?;
             rows.push(row);
         }
         Ok(Field::Value(rows))
@@ -246,10 +251,20 @@ impl<'de, E: Deserialize<'de>> Visitor<'de> for ListVisitor<E> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 return Ok(Field::Bad);
             }
+            check_room(&rows)?;
             rows.push(map.next_value()?);
         }
         Ok(Field::Value(rows))
     }
+}
+
+fn check_room<E, Er: serde::de::Error>(rows: &[E]) -> Result<(), Er> {
+    if rows.len() < MAX_LIST {
+        return Ok(());
+    }
+    Err(Er::custom(format_args!(
+        "a list of more than {MAX_LIST} rows"
+    )))
 }
 
 #[cfg(test)]
@@ -341,6 +356,11 @@ mod tests {
 
     #[test]
     fn an_object_keyed_by_number_is_a_list() {
+        let long = format!("[{}1]", "1,".repeat(MAX_LIST));
+        assert!(
+            serde_json::from_str::<List<Field<u64>>>(&long).is_err(),
+            "a list without end"
+        );
         let list: List<Field<u64>> = read(r#"{"0": 7, "2": "9"}"#);
         assert_eq!(list.0, Field::Value(vec![Field::Value(7), Field::Value(9)]));
         assert_eq!(

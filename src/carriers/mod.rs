@@ -89,11 +89,11 @@ pub trait Carrier: Send + Sync + std::fmt::Debug {
         device: &CarrierDeviceId,
     ) -> Box<dyn Walk<DeviceRecord>>;
 
-    /// The parts whose sum is what one device used in `cycle`.
+    /// The parts whose sum is what one line of a device used in `cycle`.
     fn get_usage(
         &self,
         account: &Account,
-        device: &CarrierDeviceId,
+        of: (&CarrierDeviceId, &LineId),
         cycle: &BillingCycle,
         pages: PageSizes,
     ) -> Box<dyn Walk<UsagePart>>;

@@ -82,11 +82,14 @@ pub struct DeviceRecord {
     pub lines: Vec<LineRecord>,
 }
 
-/// One part of what a device used: a session, a day. The device used their sum.
+/// One part of what a line used: a session, a day. The line used their sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsagePart {
     /// Names the part, so that a row listed twice is counted once; `None`: cannot be told apart.
     pub id: Option<Box<str>>,
+    /// The line it says it is about; another than was asked for makes the sum unknown, for then the
+    /// carrier has answered another question.
+    pub line: Option<LineId>,
     /// Bytes of this part. `None`: unreadable, and with it the sum.
     pub used: Option<ByteCount>,
 }

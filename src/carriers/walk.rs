@@ -27,10 +27,22 @@ pub trait Walk<T>: Send {
 pub struct Page<T> {
     /// The rows that could be read.
     pub records: Vec<T>,
-    /// One reason for each row that could not.
+    /// Why rows could not be read: a reason each, up to a bound.
     pub unreadable: Vec<String>,
     /// Raw values outside the carrier's vocabulary (`sim state "LIMBO"`), which became `unknown`.
     pub unmapped: Vec<String>,
+}
+
+/// Reasons that a page keeps; a page of rubbish must not fill the memory with its description.
+const MAX_REASONS: usize = 100;
+
+impl<T> Page<T> {
+    /// Notes a row that could not be read.
+    pub fn unreadable(&mut self, reason: impl FnOnce() -> String) {
+        if self.unreadable.len() < MAX_REASONS {
+            self.unreadable.push(reason());
+        }
+    }
 }
 
 impl<T> Default for Page<T> {

@@ -12,9 +12,11 @@ use super::run::listen;
 use super::runtime::in_system;
 use super::{CliError, Exit};
 use crate::app::{App, Ending};
+use crate::client::AllowedHosts;
 use crate::clock::SystemClock;
 use crate::config::{Config, DatabaseUrl, MigrateOnStart};
 use crate::device::{CarrierDeviceId, DeviceId, IntegrationId, InvalidId, TenantId};
+use crate::secrets::KeySource;
 use crate::simulator::{Latency, SimulatedAccount, Simulator, SimulatorConfig};
 use crate::store::{DeviceLink, IntegrationChange, NewIntegration};
 
@@ -93,6 +95,8 @@ fn demo_config(mut config: Config, database: &Path) -> Config {
     config.database.url = DatabaseUrl::sqlite_file(database);
     config.database.migrate_on_start = MigrateOnStart::Embedded;
     config.http.allow_private_hosts = true;
+    config.http.allowed_hosts = AllowedHosts::default();
+    config.secrets.keys = KeySource::None;
     config.supervisor.start_spread = START_SPREAD;
     config
 }

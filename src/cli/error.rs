@@ -5,7 +5,7 @@ use std::{error::Error, fmt, io, process::ExitCode};
 use console::style;
 
 use super::{Exit, output};
-use crate::{app::AppError, config::ConfigError, store::StoreError};
+use crate::{app::AppError, config::ConfigError, secrets::KeyFileError, store::StoreError};
 
 /// Ends a command.
 #[derive(Debug)]
@@ -155,10 +155,23 @@ impl From<StoreError> for CliError {
     }
 }
 
+impl From<KeyFileError> for CliError {
+    fn from(error: KeyFileError) -> Self {
+        let text = error.to_string();
+        let told = Self::new(text)
+            .hint("secrets.key_file names it; carrier-sync secrets --help shows how it is made");
+        match error {
+            KeyFileError::Unreadable { source, .. } => told.because(source),
+            _ => told,
+        }
+    }
+}
+
 impl From<AppError> for CliError {
     fn from(error: AppError) -> Self {
         match error {
             AppError::Store(error) => error.into(),
+            AppError::KeyFile(error) => error.into(),
             AppError::Transport(_) => Self::new("cannot set up the HTTP client").because(error),
             AppError::UnknownIntegration(_) => {
                 Self::new(error.to_string()).hint("carrier-sync integrations list shows the ids")

@@ -18,6 +18,7 @@ mod output;
 mod prompt;
 mod run;
 mod runtime;
+mod secrets;
 mod simulate;
 mod sync_bar;
 mod table;
@@ -98,6 +99,7 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     Integrations(integrations::IntegrationsArgs),
     Devices(devices::DevicesArgs),
+    Secrets(secrets::SecretsArgs),
     Simulate(simulate::SimulateArgs),
 }
 
@@ -141,6 +143,7 @@ fn execute(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Migrate(args) => block_on(migrate::migrate(&args, &config))?,
         Command::Integrations(args) => integrations::execute(args, config)?,
         Command::Devices(args) => block_on(devices::execute(args, &config))?,
+        Command::Secrets(args) => block_on(secrets::execute(args, &config))?,
         Command::Simulate(args) => {
             return block_on(async { Ok(simulate::run(args).await) });
         }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use url::Url;
+
 use super::error::CallError;
 use super::limits::{AccountLimiter, Paused};
 use super::retry::backoff;
@@ -13,6 +15,9 @@ use crate::clock::Clock;
 
 /// A sync waits out a pause up to this long; for a longer one it ends and comes back later.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Redirects that are followed within one host.
+const MAX_REDIRECTS: usize = 5;
 
 /// Counts what one sync spends, and stops it at its budget.
 #[derive(Debug)]
@@ -126,24 +131,41 @@ impl CarrierClient {
         walk: &mut (dyn Walk<T> + '_),
         meter: &CallMeter,
     ) -> Result<Result<Page<T>, Setback>, CallError> {
+        let Some(mut url) = self.destination.address(request) else {
+            return Err(CallError::Rejected {
+                reason: "the id cannot be part of an address".to_owned(),
+            });
+        };
+        for _ in 0..=MAX_REDIRECTS {
+            let (answer, sent) = self.send(url, meter).await?;
+            match answer {
+                Ok(body) => return Ok(self.read(walk, &body, sent)),
+                Err(Failure::Moved { to }) => url = to,
+                Err(failure) => return Ok(Err(self.setback(failure, sent))),
+            }
+        }
+        Err(CallError::Rejected {
+            reason: format!("more than {MAX_REDIRECTS} redirects"),
+        })
+    }
+
+    /// One request on the wire: a permit, a unit of the budget, an answer.
+    async fn send(
+        &self,
+        url: Url,
+        meter: &CallMeter,
+    ) -> Result<(Result<Vec<u8>, Failure>, Instant), CallError> {
         let waiting_since = Instant::now();
         let permit = self.limiter.acquire(PATIENCE).await;
         meter.has_waited(waiting_since);
         let permit = permit.map_err(|paused| self.throttled_for(paused))?;
         meter.spend()?;
-        let sent = permit.sent;
-        let answer = self
-            .transport
-            .send(&self.destination, request, self.clock.now())
-            .await;
-        drop(permit);
-        Ok(match answer {
-            Ok(body) => {
-                meter.answers.fetch_add(1, Ordering::Relaxed);
-                self.read(walk, &body, sent)
-            }
-            Err(failure) => Err(self.setback(failure, sent)),
-        })
+        let now = self.clock.now();
+        let answer = self.transport.send(&self.destination, url, now).await;
+        if answer.is_ok() {
+            meter.answers.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok((answer, permit.sent))
     }
 
     fn read<T>(
@@ -199,7 +221,7 @@ impl CarrierClient {
             }
             Failure::Down { reason } => Setback::last(CallError::Unavailable { reason }),
             Failure::Unauthorized { status } => Setback::last(CallError::Unauthorized { status }),
-            Failure::NotFound => Setback::last(CallError::NotFound),
+            Failure::NotFound | Failure::Moved { .. } => Setback::last(CallError::NotFound),
             Failure::Rejected { reason } => Setback::last(CallError::Rejected { reason }),
             Failure::TooLarge => Setback::last(CallError::TooLarge {
                 limit_bytes: self.transport.config().max_body_bytes,

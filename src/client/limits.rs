@@ -24,6 +24,9 @@ use crate::carriers::Account;
 /// jitter; at the full rate two could arrive closer together than the carrier allows.
 const USED_PART_OF_RATE: f64 = 0.97;
 
+/// An account that has not called for this long, at least, may be forgotten.
+const LEAST_REST: Duration = Duration::from_secs(600);
+
 /// A steady rate with a burst.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RateLimit {
@@ -80,6 +83,9 @@ pub struct AccountLimiter {
     slots: Semaphore,
     throttle: Mutex<Throttle>,
     host: Arc<Rate>,
+    /// A rested account has its whole burst again after this.
+    rest: Duration,
+    last_call: Mutex<Option<Instant>>,
 }
 
 /// The right to make one call; gives its slot back when dropped.
@@ -104,6 +110,12 @@ impl AccountLimiter {
             slots: Semaphore::new(max_concurrency),
             throttle: Mutex::default(),
             host,
+            rest: Duration::try_from_secs_f64(
+                f64::from(account.burst.get()) / account.requests_per_second,
+            )
+            .unwrap_or(Duration::MAX)
+            .max(LEAST_REST),
+            last_call: Mutex::default(),
         }
     }
 
@@ -124,10 +136,9 @@ impl AccountLimiter {
             self.host.take(1).await;
             // A call of this account may have been throttled while this one waited for its turn.
             if self.pause_left().is_none() {
-                return Ok(Permit {
-                    _slot: slot,
-                    sent: Instant::now(),
-                });
+                let sent = Instant::now();
+                *unpoisoned(&self.last_call) = Some(sent);
+                return Ok(Permit { _slot: slot, sent });
             }
         }
     }
@@ -158,10 +169,21 @@ impl AccountLimiter {
         self.throttle().answered();
     }
 
-    fn throttle(&self) -> MutexGuard<'_, Throttle> {
-        // Every transition leaves the state whole, so a panic elsewhere cannot have broken it.
-        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether a new limiter would be no different: no pause, full pace, and long at rest.
+    fn is_forgettable(&self) -> bool {
+        let throttle = self.throttle();
+        let rested = unpoisoned(&self.last_call).is_none_or(|last| last.elapsed() >= self.rest);
+        rested && throttle.permits_per_call() == 1 && throttle.pause_left(Instant::now()).is_none()
     }
+
+    fn throttle(&self) -> MutexGuard<'_, Throttle> {
+        unpoisoned(&self.throttle)
+    }
+}
+
+/// Every change under these locks leaves the state whole, so a panic elsewhere cannot have broken it.
+fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Every limiter of the process, by account and by host.
@@ -196,8 +218,10 @@ impl Limits {
         limits: CarrierLimits,
     ) -> Arc<AccountLimiter> {
         let key = self.key(carrier, host, account);
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        accounts.retain(|_, known| Arc::strong_count(known) > 1 || known.pause_left().is_some());
+        let mut accounts = unpoisoned(&self.accounts);
+        accounts.retain(|known, limiter| {
+            *known == key || Arc::strong_count(limiter) > 1 || !limiter.is_forgettable()
+        });
         let new = || {
             let host = self.host(host, limits.host);
             Arc::new(AccountLimiter::new(
@@ -210,7 +234,7 @@ impl Limits {
     }
 
     fn host(&self, host: &str, limit: RateLimit) -> Arc<Rate> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = unpoisoned(&self.hosts);
         Arc::clone(
             hosts
                 .entry(host.to_owned())
@@ -229,6 +253,10 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use governor::RateLimiter;
+    use governor::clock::FakeRelativeClock;
+    use proptest::prelude::*;
+
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -277,6 +305,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_restarted_actor_gets_no_fresh_burst() {
+        let all = Limits::default();
+        let limiter = || all.account("c", "h", &account("k", "1"), limits(0.001, 1, 1));
+        assert!(limiter().acquire(PATIENCE).await.is_ok());
+        let _other = all.account("c", "h", &account("k2", "1"), limits(0.001, 1, 1));
+        let again = limiter();
+        let mut second = Box::pin(again.acquire(PATIENCE));
+        assert!(futures_util::poll!(&mut second).is_pending());
+    }
+
+    #[tokio::test]
     async fn no_more_calls_at_once_than_configured() {
         let all = Limits::default();
         let limiter = all.account("c", "h", &account("k", "1"), limits(1e6, 100, 2));
@@ -306,5 +345,36 @@ mod tests {
             futures_util::poll!(&mut other).is_pending(),
             "the host's burst is used up"
         );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        /// The carrier's view: in no window do more calls arrive than burst + rate × its length.
+        #[test]
+        fn no_window_holds_more_calls_than_the_rate_allows(
+            requests_per_second in 0.5_f64..50.0,
+            burst in 1_u32..20,
+            waits_ms in proptest::collection::vec(0_u64..400, 1..200),
+        ) {
+            let limit = RateLimit { requests_per_second, burst: NonZeroU32::new(burst).unwrap() };
+            let clock = FakeRelativeClock::default();
+            let limiter = RateLimiter::direct_with_clock(limit.quota(), clock.clone());
+            let (mut now, mut calls) = (0_u64, Vec::new());
+            for wait_ms in waits_ms {
+                clock.advance(Duration::from_millis(wait_ms));
+                now += wait_ms;
+                while limiter.check().is_ok() {
+                    calls.push(now);
+                }
+            }
+            for (first, from) in calls.iter().enumerate() {
+                for (last, to) in calls.iter().enumerate().skip(first) {
+                    let seconds = (to - from) as f64 / 1_000.0;
+                    let allowed = f64::from(burst) + requests_per_second * seconds;
+                    prop_assert!((last - first + 1) as f64 <= allowed + 1e-6);
+                }
+            }
+        }
     }
 }

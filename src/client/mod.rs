@@ -19,8 +19,10 @@
 //! | `throttle.rs` | pure: what a 429 does to an account's pace |
 //! | `retry.rs` | pure: `Retry-After`, backoff |
 //! | `egress.rs` | which addresses may be called at all |
+//! | `allowed_hosts.rs` | the operator's own list of hosts |
 //! | `scrub.rs` | carriers' texts without secrets |
 
+pub mod allowed_hosts;
 pub mod call;
 pub mod egress;
 pub mod error;
@@ -30,6 +32,7 @@ pub mod scrub;
 pub mod throttle;
 pub mod transport;
 
+pub use allowed_hosts::AllowedHosts;
 pub use call::{CallMeter, CarrierClient};
 pub use error::{CallError, SetUpError};
 pub use limits::{AccountLimiter, Limits, RateLimit};

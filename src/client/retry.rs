@@ -47,8 +47,10 @@ pub fn backoff(retry: u32, dice: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use chrono::TimeZone;
+    use proptest::prelude::*;
+
+    use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -89,5 +91,33 @@ mod tests {
         assert_eq!(most, [500, 1000, 2000, 4000, 8000, 16_000, 20_000, 20_000]);
         assert_eq!(backoff(3, 0.0), Duration::ZERO);
         assert_eq!(backoff(u32::MAX, 1.0), LONGEST_BACKOFF);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn no_header_asks_for_less_than_a_second_or_more_than_allowed(
+            header in "\\PC{0,40}|-?[0-9]{1,25}(\\.[0-9]{0,9})?",
+            longest_s in 1_u64..100_000,
+            now_s in 0_i64..4_102_444_800,
+        ) {
+            let now = DateTime::from_timestamp(now_s, 0).unwrap();
+            let longest = Duration::from_secs(longest_s);
+            let wait = retry_after(Some(&header), now, longest);
+            prop_assert!(wait.is_none_or(|wait| wait >= SHORTEST_PAUSE && wait <= longest));
+        }
+
+        #[test]
+        fn a_date_means_the_time_until_then(
+            now_s in 0_i64..4_000_000_000,
+            ahead_s in -100_000_i64..100_000,
+        ) {
+            let now = DateTime::from_timestamp(now_s + 200_000, 0).unwrap();
+            let then = now + chrono::TimeDelta::seconds(ahead_s);
+            let header = httpdate::fmt_http_date(then.into());
+            let expected = Duration::from_secs(ahead_s.clamp(1, 3_600).unsigned_abs());
+            prop_assert_eq!(retry_after(Some(&header), now, HOUR), Some(expected));
+        }
     }
 }

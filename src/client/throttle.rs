@@ -70,6 +70,8 @@ impl Throttle {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -113,5 +115,67 @@ mod tests {
             now += 2 * SECOND;
         }
         assert_eq!(account.permits_per_call(), DEAREST_CALL);
+    }
+
+    /// What may happen to an account.
+    #[derive(Debug, Clone)]
+    enum Event {
+        /// Time goes by.
+        Wait(u64),
+        /// A call sent so long ago is told "too fast", with this pause.
+        TooFast { sent_ago_s: u64, pause_s: u64 },
+        /// A call is answered.
+        Answer,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            (0_u64..100).prop_map(Event::Wait),
+            (0_u64..50, 1_u64..100).prop_map(|(sent_ago_s, pause_s)| Event::TooFast {
+                sent_ago_s,
+                pause_s
+            }),
+            Just(Event::Answer),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn any_history_leaves_the_account_as_the_plain_model_says(
+            events in proptest::collection::vec(event(), 1..200),
+        ) {
+            let origin = Instant::now();
+            let mut account = Throttle::default();
+            // The model, in seconds since the origin: when the pause ends, the halvings, the streak.
+            let (mut now, mut silent_until, mut halvings, mut streak) = (1_000_u64, 0, 0_u32, 0);
+            for event in events {
+                let at = |second: u64| origin + Duration::from_secs(second);
+                match event {
+                    Event::Wait(seconds) => now += seconds,
+                    Event::TooFast { sent_ago_s, pause_s } => {
+                        let sent = now - sent_ago_s;
+                        if sent >= silent_until {
+                            halvings = (halvings + 1).min(3);
+                        }
+                        silent_until = silent_until.max(now + pause_s);
+                        streak = 0;
+                        account.throttled(at(sent), at(now), Duration::from_secs(pause_s));
+                    }
+                    Event::Answer => {
+                        streak = if halvings == 0 { 0 } else { streak + 1 };
+                        if streak == CALLS_TO_RECOVER {
+                            (halvings, streak) = (halvings - 1, 0);
+                        }
+                        account.answered();
+                    }
+                }
+                let left = silent_until.saturating_sub(now);
+                let left = (left > 0).then(|| Duration::from_secs(left));
+                prop_assert_eq!(account.pause_left(at(now)), left);
+                prop_assert_eq!(account.permits_per_call(), 1 << halvings);
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{ACCEPT, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode, redirect};
 use secrecy::ExposeSecret;
 use url::Url;
@@ -16,8 +16,6 @@ use super::retry::retry_after;
 use super::scrub::Scrubber;
 use crate::carriers::{Authorization, Carrier, Request};
 
-/// Redirects that are followed within one host.
-const MAX_REDIRECTS: usize = 5;
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("carrier-sync/", env!("CARGO_PKG_VERSION"));
 
@@ -70,6 +68,11 @@ pub enum Failure {
     },
     /// The cap was met.
     TooLarge,
+    /// The answer is elsewhere on the same host: ask there, with a permit of its own.
+    Moved {
+        /// Where.
+        to: Url,
+    },
     /// The egress guard said no.
     Forbidden {
         /// Which address and why.
@@ -99,6 +102,14 @@ pub struct Destination {
     pub scrubber: Scrubber,
 }
 
+impl Destination {
+    /// Where `request` goes; `None` when no address can name what it asks for.
+    #[must_use]
+    pub fn address(&self, request: &Request) -> Option<Url> {
+        address(&self.base, request)
+    }
+}
+
 impl Transport {
     /// A pool with these settings.
     ///
@@ -107,15 +118,26 @@ impl Transport {
     /// # Errors
     /// When the TLS backend cannot be set up (no root certificates).
     pub fn new(config: TransportConfig) -> Result<Self, SetUpError> {
+        Self::with_resolver(config, GuardedResolver::system(config.allow_private_hosts))
+    }
+
+    /// As [`new`](Self::new), with names of our own.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_resolver(
+        config: TransportConfig,
+        resolver: GuardedResolver,
+    ) -> Result<Self, SetUpError> {
         // The only provider there is; a second call finds it installed, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .connect_timeout(config.connect_timeout)
-            .redirect(same_host_redirects())
-            .dns_resolver(GuardedResolver {
-                allow_private: config.allow_private_hosts,
-            })
+            // Followed by the call, and retried by it: each costs a permit.
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .dns_resolver(resolver)
             .no_proxy()
             .referer(false)
             .build()?;
@@ -128,24 +150,19 @@ impl Transport {
         &self.config
     }
 
-    /// Sends one request and reads its answer.
+    /// Asks for `url`, which is of `to`'s host, and reads the answer.
     ///
     /// # Errors
     /// [`Failure`]; no text in it holds a URL or a credential.
     pub async fn send(
         &self,
         to: &Destination,
-        request: &Request,
+        url: Url,
         now: DateTime<Utc>,
     ) -> Result<Vec<u8>, Failure> {
-        let Some(url) = address(&to.base, request) else {
-            return Err(Failure::Rejected {
-                reason: "the id cannot be part of an address".to_owned(),
-            });
-        };
         let builder = self
             .http
-            .get(url)
+            .get(url.clone())
             .timeout(to.timeout)
             .header(ACCEPT, HeaderValue::from_static("application/json"));
         let Authorization::Basic { user, password } = &to.authorization;
@@ -155,6 +172,9 @@ impl Transport {
             .await
             .map_err(|error| self.broken(to, error))?;
         let status = response.status();
+        if let Some(to) = moved(&url, &response) {
+            return Err(Failure::Moved { to });
+        }
         let pause = self.pause(&response, now);
         let body = self.body(to, response).await;
         if status.is_success() {
@@ -254,7 +274,7 @@ fn refusal(
         500..=599 => Failure::Down {
             reason: format!("status {code}"),
         },
-        300..=399 => Failure::Down {
+        301 | 302 | 303 | 307 | 308 => Failure::Down {
             reason: format!("status {code}: a redirect to another host is not followed"),
         },
         _ => Failure::Rejected {
@@ -285,19 +305,19 @@ fn address(base: &Url, request: &Request) -> Option<Url> {
     Some(url)
 }
 
-/// Credentials travel with a redirect, so only the same scheme, host and port may have them.
-fn same_host_redirects() -> redirect::Policy {
-    redirect::Policy::custom(|attempt| {
-        let same = attempt.previous().first().is_some_and(|first| {
-            let origin = |url: &Url| (url.scheme().to_owned(), url.port_or_known_default());
-            origin(first) == origin(attempt.url()) && first.host() == attempt.url().host()
-        });
-        if same && attempt.previous().len() <= MAX_REDIRECTS {
-            attempt.follow()
-        } else {
-            attempt.stop()
-        }
-    })
+/// Where a redirect leads. `None`: it is none, or leads to another scheme, host or port, where our
+/// credentials must not go.
+fn moved(from: &Url, response: &Response) -> Option<Url> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    let to = from.join(location).ok()?;
+    let origin = |url: &Url| {
+        let host = url.host_str().map(str::to_owned);
+        (url.scheme().to_owned(), host, url.port_or_known_default())
+    };
+    (origin(from) == origin(&to)).then_some(to)
 }
 
 #[cfg(test)]
@@ -343,10 +363,10 @@ mod tests {
         for code in [408, 502, 503, 504] {
             assert!(matches!(decide(code), Failure::Transient { .. }), "{code}");
         }
-        for code in [302, 304, 500, 501, 520, 599] {
+        for code in [302, 308, 500, 501, 520, 599] {
             assert!(matches!(decide(code), Failure::Down { .. }), "{code}");
         }
-        for code in [400, 405, 422, 418] {
+        for code in [304, 400, 405, 422, 418] {
             assert!(matches!(decide(code), Failure::Rejected { .. }), "{code}");
         }
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::reader::Reader;
+use super::reader::{Reader, texts};
+use crate::client::AllowedHosts;
 
 /// `[http]`.
 #[derive(Debug, Clone)]
@@ -13,6 +14,8 @@ pub struct HttpConfig {
     pub max_body_bytes: usize,
     /// Whether plain http, loopback and private addresses may be called.
     pub allow_private_hosts: bool,
+    /// The only hosts that may be called; by default any public one.
+    pub allowed_hosts: AllowedHosts,
     /// Pause after a 429 that does not say how long.
     pub throttle_pause: Duration,
     /// Longest pause that a carrier can ask for.
@@ -25,8 +28,19 @@ impl HttpConfig {
             connect_timeout: reader.duration("http.connect_timeout"),
             max_body_bytes: reader.size("http.max_body_bytes"),
             allow_private_hosts: reader.flag("http.allow_private_hosts"),
+            allowed_hosts: allowed_hosts(reader),
             throttle_pause: reader.duration("http.throttle_pause"),
             max_retry_after: reader.duration("http.max_retry_after"),
         }
     }
+}
+
+fn allowed_hosts(reader: &mut Reader<'_>) -> AllowedHosts {
+    let allowed = "a list of host names without scheme, port or path, such as \
+                   [\"dashboard.hologram.io\", \"*.example.com\"] (in the environment: separated by \
+                   commas); or an empty list for any public host";
+    let any = AllowedHosts::default();
+    reader.value("http.allowed_hosts", allowed, any, |setting| {
+        AllowedHosts::parse(&texts(setting)?)
+    })
 }

@@ -22,6 +22,7 @@ mod origin;
 mod problem;
 mod reader;
 mod schema;
+mod secrets;
 mod shutdown;
 mod supervisor;
 mod writer;
@@ -37,6 +38,7 @@ pub use health::HealthConfig;
 pub use http::HttpConfig;
 pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Problem};
+pub use secrets::SecretsConfig;
 pub use shutdown::ShutdownConfig;
 pub use supervisor::SupervisorConfig;
 pub use writer::WriterConfig;
@@ -87,6 +89,8 @@ impl ConfigSources {
 pub struct Config {
     /// The fleet's database.
     pub database: DatabaseConfig,
+    /// Keys for secrets at rest.
+    pub secrets: SecretsConfig,
     /// What holds for calls to every carrier.
     pub http: HttpConfig,
     /// Limits and page sizes by carrier code; one entry for every registered carrier.
@@ -143,6 +147,7 @@ impl Config {
     fn read(reader: &mut Reader<'_>) -> Self {
         Self {
             database: DatabaseConfig::read(reader),
+            secrets: SecretsConfig::read(reader),
             http: HttpConfig::read(reader),
             carriers: carriers::read_all(reader),
             supervisor: SupervisorConfig::read(reader),
@@ -183,6 +188,7 @@ impl Config {
                 "no pause is longer than the latter",
             ));
         }
+        found.extend(SecretsConfig::contradiction(settings));
         found
     }
 }

@@ -148,6 +148,21 @@ pub(super) fn text(setting: &Setting) -> Option<&str> {
     }
 }
 
+/// A list of texts; commas separate them in a source that knows nothing but text.
+pub(super) fn texts(setting: &Setting) -> Option<Vec<String>> {
+    if let Some(list) = untyped(setting) {
+        return Some(list.split(',').map(|text| text.trim().to_owned()).collect());
+    }
+    let ValueKind::Array(values) = &setting.value else {
+        return None;
+    };
+    let each = values.iter().map(|value| match &value.kind {
+        ValueKind::String(text) => Some(text.clone()),
+        _ => None,
+    });
+    each.collect()
+}
+
 /// The text of a source that knows nothing but text.
 fn untyped(setting: &Setting) -> Option<&str> {
     text(setting)

@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use crate::device::{
     CarrierDeviceId, DeviceId, IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt,
 };
-use crate::integration::{IntegrationRow, SyncRecord};
+use crate::integration::{IntegrationRow, SecretColumn, SyncRecord};
 
 pub use connect::{StoreOptions, connect};
 
@@ -136,6 +136,21 @@ pub struct DeviceRow {
     pub billing_cycle_source: Option<String>,
 }
 
+/// A secret to be stored in another form: sealed, or sealed with another key.
+#[derive(Debug, Clone)]
+pub struct SecretReplacement {
+    /// The integration's owner; the transaction is confined to it.
+    pub tenant_id: TenantId,
+    /// Whose secret.
+    pub integration_id: IntegrationId,
+    /// Which of them.
+    pub column: SecretColumn,
+    /// The text as it was read.
+    pub stored: secrecy::SecretString,
+    /// The text to be stored in its place.
+    pub replacement: secrecy::SecretString,
+}
+
 /// Which devices to list, in pages ordered by tenant and device.
 #[derive(Debug, Clone, Default)]
 pub struct DeviceFilter {
@@ -197,6 +212,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         change: &IntegrationChange,
     ) -> Result<(), StoreError>;
 
+    /// Stores a secret in another form, but only where the stored text is still the one that was read:
+    /// what someone else has set meanwhile stays. Answers whether it did.
+    async fn replace_secret(&self, change: &SecretReplacement) -> Result<bool, StoreError>;
+
+    /// Sees that texts which were replaced no longer lie in the database's own files. `false` where
+    /// the engine leaves that to its administrator (Postgres: `VACUUM FULL`, the WAL, backups).
+    async fn erase_traces(&self) -> Result<bool, StoreError>;
+
     /// Removes an integration; its devices stay, unlinked. Answers how many were.
     async fn remove_integration(&self, id: &IntegrationId) -> Result<u64, StoreError>;
 
@@ -238,6 +261,14 @@ impl DeviceFilter {
             _ => Ok(()),
         }
     }
+}
+
+/// The `config` of an integration. A text that is no JSON, or nested too deep to be read, is kept as a
+/// JSON string: the row stays, and is refused as "not an object" where it is used.
+fn config_from_column(text: Option<String>) -> serde_json::Value {
+    text.map_or(serde_json::Value::Null, |text| {
+        serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))
+    })
 }
 
 fn unknown_integration(id: &IntegrationId) -> StoreError {

@@ -72,6 +72,8 @@ impl Restarts {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -133,5 +135,40 @@ mod tests {
             last = restarts.decide(&policy, start, 1.0);
         }
         assert_eq!(last, Decision::RestartAfter(policy.longest_delay));
+    }
+
+    /// The policy said in the plainest way: look at all restarts there ever were.
+    fn model(past: &[Duration], now: Duration, policy: &RestartPolicy) -> Option<Duration> {
+        let recent = past.iter().filter(|at| now - **at < policy.window).count();
+        if recent >= policy.max_restarts {
+            return None;
+        }
+        let doubled = (0..recent).fold(policy.first_delay, |delay, _| delay * 2);
+        Some(doubled.min(policy.longest_delay))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn any_history_is_decided_as_the_plain_model_says(
+            gaps_s in proptest::collection::vec(0_u64..400, 1..40),
+            max_restarts in 1_usize..8,
+        ) {
+            let policy = RestartPolicy { max_restarts, ..RestartPolicy::DEFAULT };
+            let start = Instant::now();
+            let (mut restarts, mut past, mut now) = (Restarts::default(), vec![], Duration::ZERO);
+            for gap_s in gaps_s {
+                now += Duration::from_secs(gap_s);
+                let decided = restarts.decide(&policy, start + now, 1.0);
+                let expected = model(&past, now, &policy);
+                let expected = expected.map_or(Decision::GiveUp, Decision::RestartAfter);
+                prop_assert_eq!(decided, expected);
+                if decided != Decision::GiveUp {
+                    past.push(now);
+                }
+            }
+            prop_assert_eq!(restarts.total(), past.len() as u64);
+        }
     }
 }

@@ -4,10 +4,14 @@ use chrono::{DateTime, Utc};
 
 use super::book::UsageBook;
 use super::job::SyncJob;
-use super::merge::{Merged, merge, sum_parts};
-use crate::carriers::DeviceRecord;
+use super::merge::{Merged, OpenLines, UsageGap, merge, sum_parts};
+use crate::carriers::{DeviceRecord, LineId, PageSizes};
 use crate::client::{CallError, CallMeter};
 use crate::device::{BillingCycle, ByteCount, CarrierDeviceId, DeviceInfo, Usage};
+
+/// Pages that are read for one line before its usage counts as unknown: half a million sessions in
+/// one cycle are an answer to another question, and would be held in memory.
+const MAX_PAGES_OF_A_LINE: u32 = 100;
 
 /// What is known of one device when all has been asked.
 #[derive(Debug)]
@@ -51,9 +55,17 @@ impl Ask {
                 (device, merge(record, &UsageBook::default()))
             }
         };
-        let usage = match (merged.usage, merged.cycle) {
+        let usage = match (merged.usage, merged.open) {
             (Ok(usage), _) => Ok(usage),
-            (Err(_), Some(cycle)) => usage_in(job, meter, &device, cycle).await,
+            (Err(_), Some(open)) => {
+                let cycle = merged.cycle;
+                let used = closed(job, meter, &device, open).await;
+                used.map(|used| Usage {
+                    used,
+                    limit: None,
+                    cycle,
+                })
+            }
             (Err(gap), None) => Err(Unknown::because(gap)),
         };
         let trouble = usage.as_ref().err().and_then(|gap| gap.trouble.clone());
@@ -105,60 +117,73 @@ struct Unknown {
 impl Unknown {
     fn because(gap: impl std::fmt::Display) -> Self {
         Self {
-            reason: gap.to_string(),
+            reason: format!("usage unknown: {gap}"),
             trouble: None,
+        }
+    }
+
+    fn after(error: CallError) -> Self {
+        Self {
+            reason: format!("usage unknown: {error}"),
+            trouble: Some(error),
         }
     }
 }
 
-/// The sum of the device's usage in `cycle`. One unreadable part makes it unknown, not smaller.
-async fn usage_in(
+/// What all lines used, those that were missing asked for one after the other.
+async fn closed(
     job: &SyncJob,
     meter: &CallMeter,
     device: &CarrierDeviceId,
-    cycle: BillingCycle,
-) -> Result<Usage, Unknown> {
-    let used = total_in(job, meter, device, &cycle).await?;
-    Ok(Usage {
-        used,
-        limit: None,
-        cycle: Some(cycle),
-    })
+    open: OpenLines,
+) -> Result<ByteCount, Unknown> {
+    let mut sum = open.known;
+    for (line, cycle) in open.lines {
+        let used = used_in(job, meter, (device, &line), &cycle).await?;
+        sum = sum
+            .checked_add(used)
+            .ok_or_else(|| Unknown::because(UsageGap::Overflow))?;
+    }
+    Ok(sum)
 }
 
-async fn total_in(
+/// What one line used in `cycle`. One unreadable part makes it unknown, not smaller.
+async fn used_in(
     job: &SyncJob,
     meter: &CallMeter,
-    device: &CarrierDeviceId,
+    of: (&CarrierDeviceId, &LineId),
     cycle: &BillingCycle,
 ) -> Result<ByteCount, Unknown> {
-    let unknown =
-        |error: &dyn std::fmt::Display| Unknown::because(format!("usage unknown: {error}"));
-    let mut walk = job
-        .carrier
-        .get_usage(&job.account, device, cycle, job.pages);
+    let pages = PageSizes {
+        max_pages: job.pages.max_pages.min(MAX_PAGES_OF_A_LINE),
+        ..job.pages
+    };
+    let mut walk = job.carrier.get_usage(&job.account, of, cycle, pages);
     let mut parts = Vec::new();
     while let Some(page) = job
         .client
         .next_page(&mut *walk, meter)
         .await
-        .map_err(|error| Unknown {
-            reason: format!("usage unknown: {error}"),
-            trouble: Some(error),
-        })?
+        .map_err(Unknown::after)?
     {
         if let Some(reason) = page.unreadable.first() {
-            return Err(unknown(reason));
+            return Err(Unknown::because(job.scrub(reason)));
         }
         parts.extend(page.records);
     }
-    sum_parts(parts).map_err(|gap| unknown(&gap))
+    sum_parts(of.1, parts).map_err(|gap| Unknown::because(job.scrub(&gap.to_string())))
 }
 
 impl SyncJob {
+    /// Text that may quote the carrier, without secrets and of a length to be shown.
+    fn scrub(&self, text: &str) -> String {
+        self.client.destination.scrubber.scrub(text)
+    }
+
     /// Logs a value outside the carrier's vocabulary, once.
     pub fn tell_unmapped(&self, text: &str) {
-        if self.notices.is_new(text) {
+        let text = self.scrub(text);
+        if self.notices.is_new(&text) {
             tracing::warn!(
                 carrier = self.carrier.code(),
                 integration.id = %self.integration_id,

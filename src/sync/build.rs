@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::job::{Notices, SyncJob, SyncPolicy};
+use super::turns::Turns;
 use crate::carriers::{Account, Carrier, PageSizes, registry};
 use crate::client::egress::parse_base_url;
 use crate::client::limits::CarrierLimits;
 use crate::client::scrub::Scrubber;
 use crate::client::transport::Destination;
-use crate::client::{CarrierClient, Limits, Transport};
+use crate::client::{AllowedHosts, CarrierClient, Limits, Transport};
 use crate::clock::Clock;
-use crate::integration::IntegrationRow;
+use crate::integration::{IntegrationRow, SecretColumn};
+use crate::secrets::{Opener, Place};
 
 /// Longest interval, in minutes.
 pub const MINUTES_PER_YEAR: i64 = 525_600;
@@ -49,6 +53,10 @@ pub struct JobBuilder {
     pub clock: Arc<dyn Clock>,
     /// By carrier code.
     pub carriers: BTreeMap<String, CarrierSettings>,
+    /// Opens what is stored sealed.
+    pub opener: Opener,
+    /// The only hosts to call, where the operator lists them.
+    pub allowed_hosts: AllowedHosts,
 }
 
 impl JobBuilder {
@@ -65,7 +73,7 @@ impl JobBuilder {
                 carrier.code()
             ))
         })?;
-        let account = account(row)?;
+        let account = self.account(row)?;
         Ok(SyncJob {
             integration_id: row.id.clone(),
             tenant_id: row.tenant_id.clone(),
@@ -75,7 +83,39 @@ impl JobBuilder {
             pages: settings.pages,
             policy: settings.policy,
             notices: Notices::default(),
+            turns: Turns::default(),
         })
+    }
+
+    fn account(&self, row: &IntegrationRow) -> Result<Account, Misconfigured> {
+        if !row.config.is_object() && !row.config.is_null() {
+            return Err(Misconfigured("config must be a JSON object".to_owned()));
+        }
+        let api_key = self.secret(row, SecretColumn::ApiKey)?.ok_or_else(|| {
+            let text = "api_key is missing; set it with `carrier-sync integrations set`";
+            Misconfigured(text.to_owned())
+        })?;
+        let account_id = row
+            .account_id
+            .as_deref()
+            .map(str::trim)
+            .filter(|id| !id.is_empty());
+        Ok(Account {
+            api_key,
+            api_secret: self.secret(row, SecretColumn::ApiSecret)?,
+            account_id: account_id.map(str::to_owned),
+        })
+    }
+
+    fn secret(
+        &self,
+        row: &IntegrationRow,
+        column: SecretColumn,
+    ) -> Result<Option<SecretString>, Misconfigured> {
+        row.secret(column)
+            .map(|stored| self.opener.open(Place::of(row, column), stored))
+            .transpose()
+            .map_err(|error| Misconfigured(error.to_string()))
     }
 
     fn client(
@@ -93,8 +133,11 @@ impl JobBuilder {
         let allow_private = self.transport.config().allow_private_hosts;
         let base = parse_base_url(own.unwrap_or(carrier.base_url()), allow_private)
             .map_err(|e| wrong(&e))?;
+        self.allowed_hosts.check(&base).map_err(|e| wrong(&e))?;
         let authorization = carrier.authorize(account).map_err(|e| wrong(&e))?;
-        let host = base.authority().to_owned();
+        // A trailing dot names the same host.
+        let host = base.authority().replace(".:", ":");
+        let host = host.trim_end_matches('.').to_owned();
         Ok(CarrierClient {
             limiter: self
                 .limits
@@ -125,23 +168,4 @@ pub fn interval(row: &IntegrationRow) -> Result<Duration, Misconfigured> {
             row.sync_interval_minutes
         ))),
     }
-}
-
-fn account(row: &IntegrationRow) -> Result<Account, Misconfigured> {
-    if !row.config.is_object() && !row.config.is_null() {
-        return Err(Misconfigured("config must be a JSON object".to_owned()));
-    }
-    let api_key = row.api_key.clone().ok_or_else(|| {
-        Misconfigured("api_key is missing; set it with `carrier-sync integrations set`".to_owned())
-    })?;
-    let account_id = row
-        .account_id
-        .as_deref()
-        .map(str::trim)
-        .filter(|id| !id.is_empty());
-    Ok(Account {
-        api_key,
-        api_secret: row.api_secret.clone(),
-        account_id: account_id.map(str::to_owned),
-    })
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 
+use super::turns::Turns;
 use crate::carriers::{Account, Carrier, PageSizes};
 use crate::client::CarrierClient;
 use crate::device::{IntegrationId, TenantId, UpdateBatch, WriteReceipt};
@@ -44,6 +45,8 @@ pub struct SyncJob {
     pub policy: SyncPolicy,
     /// What has been said about it already.
     pub notices: Notices,
+    /// Who is asked for first where not everyone can be.
+    pub turns: Turns,
 }
 
 /// Remembers what was logged, so that a carrier's odd value is told once and not at every sync.

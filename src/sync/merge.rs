@@ -30,9 +30,19 @@ pub struct Merged {
     pub info: DeviceInfo,
     /// What the device used, or why that is not known.
     pub usage: Result<Usage, UsageGap>,
-    /// The cycle of the device's first line, also where usage is not known: it is the window of a
-    /// per-device question.
+    /// The cycle of the device's first line, also where usage is not known.
     pub cycle: Option<BillingCycle>,
+    /// What can be asked to close the gap; `None`: there is none, or nothing could close it.
+    pub open: Option<OpenLines>,
+}
+
+/// The lines of a device whose usage is missing, each with the cycle to ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenLines {
+    /// To be asked for; each line counts its own cycle.
+    pub lines: Vec<(LineId, BillingCycle)>,
+    /// What the other lines used.
+    pub known: ByteCount,
 }
 
 /// Why a device's usage is not known. Never zero, never a part of it.
@@ -45,6 +55,12 @@ pub enum UsageGap {
     #[error("usage of line {line} is not known")]
     Line {
         /// The line.
+        line: LineId,
+    },
+    /// The answer is about something else.
+    #[error("usage records are about another line than {line}")]
+    Foreign {
+        /// The line that was asked for.
         line: LineId,
     },
     /// One part's counter is missing, so there is no sum.
@@ -76,19 +92,51 @@ pub fn merge(record: DeviceRecord, book: &UsageBook) -> Merged {
     }
     let cycle = primary.and_then(|line| cycle(known.get(&line)?));
     let usage = sum_lines(&known).map(|(used, limit)| Usage { used, limit, cycle });
-    Merged { info, usage, cycle }
+    let open = usage.is_err().then(|| open_lines(&known)).flatten();
+    Merged {
+        info,
+        usage,
+        cycle,
+        open,
+    }
 }
 
-/// The sum of parts, each id once. Only a walk that was read to its end gives all parts.
+/// `None` where a line's cycle is not known: without a window there is no question.
+fn open_lines(lines: &BTreeMap<LineId, LineUsage>) -> Option<OpenLines> {
+    let mut open = OpenLines {
+        lines: Vec::new(),
+        known: ByteCount::ZERO,
+    };
+    for (line, usage) in lines {
+        match usage.used {
+            Some(used) => open.known = open.known.checked_add(used)?,
+            None => open.lines.push((line.clone(), cycle(usage)?)),
+        }
+    }
+    (!open.lines.is_empty()).then_some(open)
+}
+
+/// The sum of a line's parts, each id once. Only a walk that was read to its end gives all parts.
 ///
 /// A part without an id cannot be told from others and counts by itself.
 ///
 /// # Errors
-/// [`UsageGap`] when a part cannot be read or the sum is out of range.
-pub fn sum_parts(parts: impl IntoIterator<Item = UsagePart>) -> Result<ByteCount, UsageGap> {
+/// [`UsageGap`] when a part cannot be read or is about another line, or the sum is out of range.
+pub fn sum_parts(
+    line: &LineId,
+    parts: impl IntoIterator<Item = UsagePart>,
+) -> Result<ByteCount, UsageGap> {
     let mut named: HashMap<Box<str>, ByteCount> = HashMap::new();
     let mut sum = ByteCount::ZERO;
-    for UsagePart { id, used } in parts {
+    for UsagePart {
+        id,
+        line: about,
+        used,
+    } in parts
+    {
+        if about.is_some_and(|about| about != *line) {
+            return Err(UsageGap::Foreign { line: line.clone() });
+        }
         let Some(used) = used else {
             let id = id.unwrap_or_else(|| "without id".into());
             return Err(UsageGap::Part { id });

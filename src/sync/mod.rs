@@ -8,13 +8,14 @@
 //! | `build.rs` | from a stored row to a job, or why not |
 //! | `job.rs` | what a sync is given: account, bounds, sink, observer |
 //! | `run.rs` | the sync itself, top to bottom |
+//! | `one_by_one.rs` | asking for what the listing left out |
 //! | `ask.rs` | asking for one device |
+//! | `turns.rs` | pure: who is asked for first |
 //! | `book.rs` | pure: what usage reports say of each line, joined over pages |
 //! | `merge.rs` | pure: a device's usage, cycle and statuses from listing and book |
 //! | `roster.rs` | pure: the linked devices and what became of each |
 //! | `outbox.rs` | updates on their way to the writer |
 //! | `outcome.rs` | pure: the report |
-//! | `trouble.rs` | pure: when failing calls are an outage |
 //! | `probe.rs` | one harmless call |
 //! | `schedule.rs` | pure: when the next sync is |
 
@@ -23,13 +24,14 @@ pub mod book;
 pub mod build;
 pub mod job;
 pub mod merge;
+mod one_by_one;
 pub mod outbox;
 pub mod outcome;
 pub mod probe;
 pub mod roster;
 pub mod run;
 pub mod schedule;
-pub mod trouble;
+pub mod turns;
 
 pub use build::{CarrierSettings, JobBuilder, Misconfigured};
 pub use job::{Observer, Progress, SinkError, SyncJob, SyncPolicy, UpdateSink};

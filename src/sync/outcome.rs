@@ -127,26 +127,40 @@ impl SyncReport {
         self.devices - self.synced
     }
 
-    /// What the store keeps of it. A stopped sync leaves `last_sync_at`, so that it is due again.
+    /// Whether the next sync should come later for it: nothing was synced, or carrier or database
+    /// were in trouble when it ended, even if a part had been written by then.
     #[must_use]
-    pub fn record(&self) -> SyncRecord {
-        let stopped = self.halt == Some(Halt::Stopped);
-        SyncRecord {
+    pub fn is_setback(&self) -> bool {
+        let in_trouble = !matches!(
+            self.halt,
+            None | Some(Halt::BudgetSpent { .. } | Halt::Stopped)
+        );
+        in_trouble || self.outcome == Outcome::Error && self.halt != Some(Halt::Stopped)
+    }
+
+    /// What the store keeps of it: nothing of a sync that was stopped, which is no failure and is due
+    /// again at once.
+    #[must_use]
+    pub fn record(&self) -> Option<SyncRecord> {
+        (self.halt != Some(Halt::Stopped)).then(|| SyncRecord {
             tenant_id: self.tenant_id.clone(),
             integration_id: self.integration_id.clone(),
-            started_at: (!stopped).then_some(self.started_at),
+            started_at: Some(self.started_at),
             outcome: self.outcome,
             error: self.error.clone(),
-        }
+        })
     }
 }
 
 /// The word for what happened: all is `success`, nothing is `error`, and only some is `partial`.
+///
+/// With every device synced a halt was about devices of others; with none linked it is all there is.
 #[must_use]
 pub fn outcome(devices: usize, synced: usize, halt: Option<&Halt>) -> Outcome {
     match (synced, halt) {
-        (synced, None) if synced == devices => Outcome::Success,
+        (0, None) if devices == 0 => Outcome::Success,
         (0, _) => Outcome::Error,
+        (synced, _) if synced == devices => Outcome::Success,
         _ => Outcome::Partial,
     }
 }
@@ -159,6 +173,9 @@ pub fn error_text(
     halt: Option<&Halt>,
     failures: &[DeviceFailure],
 ) -> Option<String> {
+    if outcome(devices, synced, halt) == Outcome::Success {
+        return None;
+    }
     let failed = devices - synced;
     let counted = match failures.first() {
         Some(first) if failed > 0 => Some(format!(
@@ -190,6 +207,7 @@ mod tests {
             ((0, 0, Some(&halt)), Outcome::Error),
             ((3, 0, Some(&halt)), Outcome::Error),
             ((3, 2, Some(&halt)), Outcome::Partial),
+            ((3, 3, Some(&halt)), Outcome::Success),
         ];
         for ((devices, synced, halt), expected) in table {
             assert_eq!(

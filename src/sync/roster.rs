@@ -30,6 +30,7 @@ pub struct Roster {
     by_carrier_id: HashMap<CarrierDeviceId, Places>,
     failures: Vec<DeviceFailure>,
     synced: usize,
+    waiting: usize,
 }
 
 /// Rows that name the same device at the carrier: mostly one.
@@ -66,6 +67,7 @@ impl Roster {
             by_carrier_id: HashMap::with_capacity(devices.len()),
             failures: Vec::new(),
             synced: 0,
+            waiting: devices.len(),
             devices,
         };
         for place in 0..roster.devices.len() {
@@ -100,6 +102,12 @@ impl Roster {
     #[must_use]
     pub fn synced(&self) -> usize {
         self.synced
+    }
+
+    /// Rows that nothing has been heard of yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting
     }
 
     /// The first failing devices.
@@ -156,6 +164,7 @@ impl Roster {
     /// The device's usage is known and on its way to the store.
     pub fn read(&mut self, place: Place) {
         if self.states[place] == State::Waiting {
+            self.waiting -= 1;
             self.states[place] = State::Read;
         }
     }
@@ -165,6 +174,7 @@ impl Roster {
         if matches!(self.states[place], State::Failed | State::Synced) {
             return;
         }
+        self.waiting -= usize::from(self.states[place] == State::Waiting);
         self.states[place] = State::Failed;
         if self.failures.len() < MAX_NAMED_FAILURES {
             let device_id = self.devices[place].device_id.clone();

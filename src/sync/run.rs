@@ -8,25 +8,20 @@
 //! ```
 //!
 //! The usage report is read first and kept as a compact book; the device listing is then streamed
-//! past it page by page, so each row is written once and no fleet is held whole.
+//! past it page by page, so each row is written once and only ids and counters are held whole.
 
-use std::collections::HashSet;
-use std::future::ready;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
-use super::ask::{Ask, Reading};
+use super::ask::Reading;
 use super::book::UsageBook;
 use super::job::{Observer, Progress, SyncJob, UpdateSink};
 use super::merge::{Merged, merge};
 use super::outbox::{Outbox, Written};
 use super::outcome::{Halt, SyncReport, error_text, outcome};
 use super::roster::Roster;
-use super::trouble::Trouble;
 use crate::carriers::{Bulk, DeviceRecord, Page, Walk};
 use crate::client::{CallError, CallMeter};
 use crate::device::{CarrierDeviceId, DeviceUpdate, LinkedDevice};
@@ -51,7 +46,6 @@ pub async fn sync(
         meter: &meter,
         roster: Roster::new(devices),
         outbox: Outbox::new(sink, names, job.policy.max_batch_rows),
-        trouble: Trouble::default(),
         gaps: Vec::new(),
     };
     let halt = run.drive().await.err();
@@ -85,18 +79,27 @@ fn report(
     }
 }
 
+/// What came of the device listing.
+pub(super) enum Listing {
+    /// The carrier has none for this account: every device is asked for.
+    None,
+    /// Read as far as was needed: what it left out may be asked for, within bounds.
+    Read,
+    /// It broke off, for this reason: likewise.
+    CutShort(CallError),
+}
+
 /// A sync in progress.
-struct Run<'a> {
-    job: &'a SyncJob,
+pub(super) struct Run<'a> {
+    pub(super) job: &'a SyncJob,
     observer: &'a dyn Observer,
     stop: &'a CancellationToken,
-    meter: &'a CallMeter,
-    roster: Roster,
+    pub(super) meter: &'a CallMeter,
+    pub(super) roster: Roster,
     outbox: Outbox<'a>,
-    trouble: Trouble,
     /// Devices that the listing showed without usage, to be asked for later; bounded by policy. Kept
     /// until the end, so that a sync that is cut short still writes what the listing said of them.
-    gaps: Vec<(CarrierDeviceId, Merged)>,
+    pub(super) gaps: Vec<(CarrierDeviceId, Merged)>,
 }
 
 impl Run<'_> {
@@ -107,9 +110,9 @@ impl Run<'_> {
         self.tell_progress();
         self.warn_of_shared_ids();
         let book = self.read_bulk_usage().await?;
-        let allowance = self.read_bulk_listing(&book).await?;
+        let listing = self.read_bulk_listing(&book).await?;
         drop(book);
-        self.ask_one_by_one(allowance).await
+        self.ask_one_by_one(listing).await
     }
 
     /// Reads the account's usage report. A report that cannot be read whole leaves gaps, which the
@@ -135,35 +138,33 @@ impl Run<'_> {
         }
     }
 
-    /// Streams the account's device listing past the book. Answers how many devices may be asked for
-    /// one by one afterwards.
-    async fn read_bulk_listing(&mut self, book: &UsageBook) -> Result<usize, Halt> {
+    /// Streams the account's device listing past the book, for as long as it may show a device that
+    /// is still waited for.
+    async fn read_bulk_listing(&mut self, book: &UsageBook) -> Result<Listing, Halt> {
         let Bulk::Listing(mut walk) = self
             .job
             .carrier
             .get_bulk_device_info(&self.job.account, self.job.pages)
         else {
-            return Ok(usize::MAX);
+            return Ok(Listing::None);
         };
-        loop {
+        while self.roster.waiting() > self.gaps.len() {
             match self.next_page(&mut *walk).await? {
                 Ok(Some(page)) => self.absorb(page, book).await?,
-                Ok(None) => return Ok(self.job.policy.max_fallback_calls),
+                Ok(None) => break,
                 // Asking a carrier in trouble for each device would only add to its trouble.
                 Err(CallError::Unavailable { reason }) => return Err(Halt::Outage { reason }),
                 Err(error) => {
                     self.warn("the device listing ended early", &error);
-                    return Ok(self.job.policy.max_fallback_calls);
+                    return Ok(Listing::CutShort(error));
                 }
             }
         }
+        Ok(Listing::Read)
     }
 
     async fn absorb(&mut self, page: Page<DeviceRecord>, book: &UsageBook) -> Result<(), Halt> {
         let observed_at = self.job.client.clock.now();
-        if !page.records.is_empty() {
-            self.trouble.heard();
-        }
         for record in page.records {
             if self.roster.waiting_for(&record.device).is_empty() {
                 continue;
@@ -190,77 +191,15 @@ impl Run<'_> {
     }
 
     fn can_ask_for_usage(&self, merged: &Merged) -> bool {
-        merged.usage.is_err()
-            && merged.cycle.is_some()
-            && self.gaps.len() < self.job.policy.max_fallback_calls
-    }
-
-    async fn ask_one_by_one(&mut self, allowance: usize) -> Result<(), Halt> {
-        let gaps = self.gaps.clone();
-        let shown: HashSet<_> = gaps.iter().map(|(device, _)| device).collect();
-        let mut missing = self.roster.missing();
-        missing.retain(|device| !shown.contains(device));
-        let allowed = allowance.saturating_sub(gaps.len());
-        let left_out = missing.len().saturating_sub(allowed);
-        let asks = gaps
-            .into_iter()
-            .map(|(device, merged)| Ask::Usage(device, merged))
-            .chain(missing.into_iter().take(allowed).map(Ask::Device));
-        self.ask_all(asks.collect()).await?;
-        if left_out == 0 {
-            return Ok(());
-        }
-        Err(Halt::BudgetSpent {
-            reason: format!(
-                "{left_out} devices are not in the carrier's listing and were not asked for one by \
-                 one (max_fallback_calls = {})",
-                self.job.policy.max_fallback_calls
-            ),
-        })
-    }
-
-    async fn ask_all(&mut self, asks: Vec<Ask>) -> Result<(), Halt> {
-        let (job, meter) = (self.job, self.meter);
-        // Once the budget is spent nothing new is asked; answers under way are paid for and kept.
-        let (is_spent, mut spent) = (AtomicBool::new(false), None);
-        let asks = stream::iter(asks).take_while(|_| ready(!is_spent.load(Ordering::Relaxed)));
-        let answers = asks.map(|ask| async move {
-            let device = ask.device().clone();
-            (device, ask.answer(job, meter).await)
-        });
-        let mut answers = pin!(answers.buffer_unordered(job.policy.max_concurrency));
-        while let Some((device, answer)) = self.alongside(answers.next()).await? {
-            let error = match answer {
-                Ok(mut reading) => {
-                    let trouble = reading.trouble.take();
-                    self.accept(&device, reading).await?;
-                    trouble
-                }
-                Err(error) => Some(error),
-            };
-            let Some(error) = error else {
-                self.trouble.heard();
-                continue;
-            };
-            match self.halt(&error) {
-                Some(halt @ Halt::BudgetSpent { .. }) => {
-                    is_spent.store(true, Ordering::Relaxed);
-                    spent = Some(halt);
-                    continue;
-                }
-                Some(halt) => return Err(halt),
-                None => {}
-            }
-            if let Some(outage) = self.trouble.met(&error) {
-                return Err(outage);
-            }
-            self.fail(&device, &error.to_string());
-        }
-        spent.map_or(Ok(()), Err)
+        merged.open.is_some() && self.gaps.len() < self.job.policy.max_fallback_calls
     }
 
     /// Puts what is known of a device into the outbox, for every row that names it.
-    async fn accept(&mut self, device: &CarrierDeviceId, reading: Reading) -> Result<(), Halt> {
+    pub(super) async fn accept(
+        &mut self,
+        device: &CarrierDeviceId,
+        reading: Reading,
+    ) -> Result<(), Halt> {
         for place in self.roster.waiting_for(device) {
             match &reading.usage {
                 Ok(_) => self.roster.read(place),
@@ -280,7 +219,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn fail(&mut self, device: &CarrierDeviceId, reason: &str) {
+    pub(super) fn fail(&mut self, device: &CarrierDeviceId, reason: &str) {
         for place in self.roster.waiting_for(device) {
             self.roster.fail(place, reason);
         }
@@ -355,7 +294,7 @@ impl Run<'_> {
         let (job, meter) = (self.job, self.meter);
         let page = match self.alongside(job.client.next_page(walk, meter)).await? {
             Ok(page) => page,
-            Err(error) => return self.halt(&error).map_or(Ok(Err(error)), Err),
+            Err(error) => return Self::halt(&error).map_or(Ok(Err(error)), Err),
         };
         if let Some(page) = &page {
             self.tell_oddities(page);
@@ -364,7 +303,7 @@ impl Run<'_> {
     }
 
     /// Does `work` while the batch in flight is being written, until the service stops.
-    async fn alongside<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Halt> {
+    pub(super) async fn alongside<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Halt> {
         let mut work = pin!(work);
         let stop = self.stop;
         loop {
@@ -377,16 +316,15 @@ impl Run<'_> {
         }
     }
 
-    /// Whether an error ends the sync. Once a call has been answered, a 403 is about one device: the
-    /// credentials have just worked.
-    fn halt(&self, error: &CallError) -> Option<Halt> {
+    /// Whether an error ends the sync, whatever was asked.
+    pub(super) fn halt(error: &CallError) -> Option<Halt> {
         let reason = error.to_string();
         match error {
-            CallError::Unauthorized { status: 403 } if self.meter.answered() => None,
             CallError::Unauthorized { .. } => Some(Halt::Credentials { reason }),
             CallError::Throttled { until } => Some(Halt::Throttled { until: *until }),
             CallError::BudgetSpent { .. } => Some(Halt::BudgetSpent { reason }),
-            CallError::Forbidden { .. } => Some(Halt::Misconfigured { reason }),
+            // The address as written has passed; what a name resolves to may change by itself.
+            CallError::Forbidden { .. } => Some(Halt::Outage { reason }),
             _ => None,
         }
     }

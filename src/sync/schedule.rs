@@ -115,8 +115,10 @@ fn retry_delay(failures: u32, interval: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::*;
     use chrono::TimeZone;
+    use proptest::prelude::*;
+
+    use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
     const HOUR: Duration = Duration::from_secs(3600);
@@ -205,5 +207,71 @@ mod tests {
             next(Some(&halt), 1, HOUR, (at(0), at(1)), 0.0),
             Next::AwaitChange
         );
+    }
+
+    fn halt() -> impl Strategy<Value = Option<Halt>> {
+        let reason = String::new;
+        prop_oneof![
+            Just(None),
+            Just(Some(Halt::Stopped)),
+            Just(Some(Halt::BudgetSpent { reason: reason() })),
+            Just(Some(Halt::Credentials { reason: reason() })),
+            Just(Some(Halt::Outage { reason: reason() })),
+            Just(Some(Halt::Store { reason: reason() })),
+            (-100_000_i64..100_000).prop_map(|second| Some(Halt::Throttled {
+                until: at(0) + TimeDelta::seconds(second),
+            })),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        /// Whatever the clock does between start and end of a sync, jumps of days included.
+        #[test]
+        fn no_history_makes_an_integration_wait_for_ever_or_run_without_pause(
+            halt in halt(),
+            failures in 1_u32..100,
+            interval_min in 1_u64..100_000,
+            jump_s in -1_000_000_i64..1_000_000,
+            dice in 0.0_f64..1.0,
+        ) {
+            let interval = Duration::from_secs(interval_min * 60);
+            let now = at(0) + TimeDelta::seconds(jump_s);
+            let next = next(halt.as_ref(), failures, interval, (at(0), now), dice);
+            match (&halt, next) {
+                (Some(Halt::Credentials { .. }), next) => prop_assert_eq!(next, Next::AwaitChange),
+                (None | Some(Halt::Stopped | Halt::BudgetSpent { .. }), Next::OnTime(wait)) => {
+                    prop_assert!(wait <= interval);
+                }
+                (Some(Halt::Throttled { until }), Next::BackOff(wait)) => {
+                    let pause = (*until - now).to_std().unwrap_or_default();
+                    prop_assert!(wait >= pause && wait <= pause.max(interval).mul_f64(1.11));
+                }
+                (Some(Halt::Outage { .. } | Halt::Store { .. }), Next::BackOff(wait)) => {
+                    prop_assert!(wait >= FIRST_RETRY.min(interval) && wait <= interval.mul_f64(1.11));
+                }
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+
+        #[test]
+        fn the_first_sync_is_due_within_one_interval_or_its_phase(
+            last_s in proptest::option::of(-1_000_000_i64..1_000_000),
+            interval_min in 1_u64..100_000,
+            phase_ms in 0_u64..100_000,
+        ) {
+            let interval = Duration::from_secs(interval_min * 60);
+            let phase = Duration::from_millis(phase_ms);
+            let last = last_s.map(|second| at(0) + TimeDelta::seconds(second));
+            let delay = first_delay(last, interval, at(0), phase);
+            let age = last.map(|last| at(0) - last);
+            match age.map(|age| age.to_std()) {
+                None => prop_assert_eq!(delay, phase),
+                Some(Err(_)) => prop_assert_eq!(delay, interval, "the last lies in the future"),
+                Some(Ok(age)) if age >= interval => prop_assert_eq!(delay, phase),
+                Some(Ok(age)) => prop_assert_eq!(delay, interval - age),
+            }
+        }
     }
 }

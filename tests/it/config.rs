@@ -162,7 +162,7 @@ fn an_unknown_key_names_key_value_place_and_the_closest_known_one() {
             "http.conect_timeout = \"7s\"",
             "carrier-sync.toml, line 3",
             "did you mean http.connect_timeout?",
-            "[http] has: allow_private_hosts, connect_timeout,",
+            "[http] has: allow_private_hosts, allowed_hosts, connect_timeout,",
         ],
     );
     assert_says(
@@ -446,4 +446,59 @@ fn a_problem_says_which_key_it_is_about() {
         problems.iter().map(Problem::key).collect::<Vec<_>>(),
         ["http.foo"]
     );
+}
+
+#[test]
+fn allowed_hosts_are_a_list_of_host_names_in_file_and_environment() {
+    use carrier_sync::client::AllowedHosts;
+    let listed = |names: &[&str]| {
+        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+        AllowedHosts::parse(&names).unwrap()
+    };
+    let (_folder, sources) = file("[http]\nallowed_hosts = [\"a.test\", \"*.b.test\"]\n");
+    let config = Config::load(&sources).unwrap();
+    assert_eq!(config.http.allowed_hosts, listed(&["a.test", "*.b.test"]));
+    let sources = environment(&[("CARRIER_SYNC__HTTP__ALLOWED_HOSTS", "a.test, *.b.test")]);
+    let config = Config::load(&sources).unwrap();
+    assert_eq!(config.http.allowed_hosts, listed(&["a.test", "*.b.test"]));
+
+    for bad in [
+        "[\"https://a.test\"]",
+        "[7]",
+        "\"a.test\"",
+        "[\"a.test:443\"]",
+        "[\"*\"]",
+    ] {
+        let (_folder, sources) = file(&format!("[http]\nallowed_hosts = {bad}\n"));
+        let parts = ["http.allowed_hosts", "line 2", "a list of host names"];
+        assert_says(&refusal(&sources), &parts);
+    }
+}
+
+#[test]
+fn keys_for_secrets_come_from_one_place_and_are_never_repeated() {
+    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let name = "CARRIER_SYNC__SECRETS__KEY";
+    let config = Config::load(&environment(&[(name, key)])).unwrap();
+    assert!(!format!("{config:?}").contains(key), "{config:?}");
+    for bad in [
+        "canary",
+        &key[..40],
+        &format!("{key},canary"),
+        &format!("{key},{key}"),
+    ] {
+        let text = refusal(&environment(&[(name, bad)]));
+        assert_says(&text, &["secrets.key = (not shown)", name, "base64"]);
+        assert!(
+            !text.contains("canary") && !text.contains(&key[..20]),
+            "{text}"
+        );
+    }
+    let file = ("CARRIER_SYNC__SECRETS__KEY_FILE", "/etc/keys");
+    let text = refusal(&environment(&[(name, key), file]));
+    assert_says(
+        &text,
+        &["secrets.key_file", "excludes", "secrets.key", name, file.0],
+    );
+    assert!(!text.contains(key), "{text}");
 }

@@ -13,6 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("device", &[]),
     ("clock", &[]),
     ("integration", &["device"]),
+    ("secrets", &["device", "integration"]),
     ("supervision", &[]),
     ("simulator", &[]),
     ("shutdown", &[]),
@@ -22,10 +23,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("status", &["device", "integration", "clock"]),
     (
         "sync",
-        &["client", "carriers", "device", "integration", "clock"],
+        &[
+            "client",
+            "carriers",
+            "secrets",
+            "device",
+            "integration",
+            "clock",
+        ],
     ),
     // The registry's names and their page sizes: which sections [carriers.…] there are.
-    ("config", &["carriers"]),
+    // Keys and hosts are read into the types that use them, so that a bad one has its file and line.
+    ("config", &["carriers", "client", "secrets"]),
     ("logging", &["config"]),
     (
         "actors",
@@ -45,6 +54,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "app",
         &[
             "actors",
+            "secrets",
             "sync",
             "store",
             "status",
@@ -63,6 +73,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "cli",
         &[
             "app",
+            "secrets",
             "sync",
             "store",
             "status",
@@ -90,6 +101,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("reqwest", &["client"]),
     ("rustls", &["client"]),
+    ("chacha20poly1305", &["secrets"]),
+    ("sha2", &["secrets"]),
     ("governor", &["client"]),
     ("clap", &["cli", "config"]),
     ("indicatif", &["cli"]),

@@ -73,9 +73,10 @@ fn every_device_is_true_within_rate_and_concurrency() {
         let simulator = fleet::simulator(SimulatorConfig {
             requests_per_second: Some(50.0),
             burst: 6,
+            // Three at once could make a hundred calls a second: it is the rate that holds them.
             latency: Latency {
-                fixed: Duration::from_millis(50),
-                jitter: Duration::from_millis(50),
+                fixed: Duration::from_millis(20),
+                jitter: Duration::from_millis(20),
             },
             ..carrier(100)
         });

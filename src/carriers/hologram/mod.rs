@@ -21,8 +21,8 @@ use secrecy::ExposeSecret;
 use self::walks::{Billing, Devices, Listing, OneDevice, Reach, Sessions};
 use crate::{
     carriers::{
-        Account, Authorization, BadAccount, Bulk, Carrier, DeviceRecord, PageSizes, UsagePart,
-        UsageRecord, Walk,
+        Account, Authorization, BadAccount, Bulk, Carrier, DeviceRecord, LineId, PageSizes,
+        UsagePart, UsageRecord, Walk,
     },
     device::{BillingCycle, CarrierDeviceId},
 };
@@ -101,12 +101,13 @@ impl Carrier for Hologram {
     fn get_usage(
         &self,
         account: &Account,
-        device: &CarrierDeviceId,
+        (_, line): (&CarrierDeviceId, &LineId),
         cycle: &BillingCycle,
         pages: PageSizes,
     ) -> Box<dyn Walk<UsagePart>> {
+        // Documented filters of this report are links, not devices.
         let window = [
-            ("deviceid", device.as_str().to_owned()),
+            ("linkid", line.to_string()),
             ("timestart", cycle.start().timestamp().to_string()),
             ("timeend", cycle.end().timestamp().to_string()),
         ];

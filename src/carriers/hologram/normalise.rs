@@ -99,6 +99,7 @@ pub(super) fn session_part(row: &SessionRow<'_>) -> UsagePart {
         .filter(|id| !id.is_empty());
     UsagePart {
         id: id.map(Into::into),
+        line: row.linkid.value().map(LineId::Number),
         used: row.bytes.value(),
     }
 }

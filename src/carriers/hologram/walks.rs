@@ -112,6 +112,7 @@ impl Endpoint for Sessions {
     fn unreadable(page: &mut Page<UsagePart>) {
         page.records.push(UsagePart {
             id: None,
+            line: None,
             used: None,
         });
     }
@@ -206,8 +207,7 @@ impl<E: Endpoint> Walk<E::Record> for Listing<E> {
                 Field::Missing | Field::Bad => Err("not a readable object".into()),
             };
             if let Err(reason) = read {
-                page.unreadable
-                    .push(format!("{} row {}: {reason}", E::PATH, place + 1));
+                page.unreadable(|| format!("{} row {}: {reason}", E::PATH, place + 1));
                 E::unreadable(&mut page);
             }
         }

@@ -78,6 +78,7 @@ pub(super) struct BillingRow<'a> {
 pub(super) struct SessionRow<'a> {
     #[serde(borrow)]
     pub(super) record_id: Field<Cow<'a, str>>,
+    pub(super) linkid: Field<u64>,
     pub(super) bytes: Field<ByteCount>,
 }
 

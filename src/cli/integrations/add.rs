@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     fields::{Fields, carrier_parser, check_account, interval_parser, needs_secret, non_empty},
+    sealing::{Sealing, new_id},
     secret::{API_KEY, API_SECRET, at_most_one_from_stdin},
 };
 use crate::{
@@ -13,13 +14,14 @@ use crate::{
     cli::{CliError, Exit, Output, open},
     config::Config,
     device::{IntegrationId, TenantId},
-    store::{IntegrationChange, NewIntegration, Store},
+    store::{IntegrationChange, NewIntegration, Store, StoreError},
 };
 
 const AFTER_HELP: &str = "\
 The key is asked for without showing it, or read from --api-key-file FILE (- for stdin) or from \
 CARRIER_SYNC_API_KEY; the secret, where the carrier has one, likewise. No flag takes a key itself: every \
-user of this machine could read it.
+user of this machine could read it. Where a key for secrets is configured (carrier-sync secrets --help), \
+they are stored sealed.
 
 Examples:
   carrier-sync integrations add --tenant acme --carrier hologram --account-id 1234
@@ -69,16 +71,57 @@ pub(super) struct AddArgs {
 
 pub(super) async fn add(args: AddArgs, config: &Config) -> Result<Exit, CliError> {
     args.fields.check(config)?;
+    let sealing = Sealing::read(config)?;
     let account = read_account(&args)?;
     let new = new_integration(&args, account);
     let store = open(config).await?;
     if let Some(id) = &args.id {
         refuse_known(&store, id).await?;
     }
-    let id = store.add_integration(&new).await?;
+    let id = if sealing.is_on() {
+        add_sealed(&store, &sealing, new).await?
+    } else {
+        store.add_integration(&new).await?
+    };
     store.close().await;
     tell(&args, &id)?;
     Ok(Exit::Success)
+}
+
+/// The secrets are sealed for the id, so the id comes first.
+async fn add_sealed(
+    store: &Arc<dyn Store>,
+    sealing: &Sealing,
+    new: NewIntegration,
+) -> Result<IntegrationId, CliError> {
+    let tenant_id = &new.tenant_id;
+    let id = new.id.clone().map_or_else(new_id, Ok)?;
+    let sealed = NewIntegration {
+        id: Some(id.clone()),
+        tenant_id: tenant_id.clone(),
+        carrier_name: new.carrier_name,
+        fields: sealing.seal((tenant_id, &id), new.fields.clone())?,
+    };
+    let stored = store.add_integration(&sealed).await.map_err(|error| {
+        let is_refused = matches!(error, StoreError::Invalid(_)) && new.id.is_none();
+        let told = CliError::from(error);
+        if is_refused {
+            told.hint("this database names integrations in its own way: give a name with --id")
+        } else {
+            told
+        }
+    })?;
+    if stored != id {
+        // A column of type uuid or integer spells it otherwise, and the secrets are bound to the letter.
+        let again = IntegrationChange {
+            api_key: new.fields.api_key,
+            api_secret: new.fields.api_secret,
+            ..IntegrationChange::default()
+        };
+        let again = sealing.seal((tenant_id, &stored), again)?;
+        store.set_integration(&stored, &again).await?;
+    }
+    Ok(stored)
 }
 
 /// The database refuses it too, in its own words.

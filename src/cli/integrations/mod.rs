@@ -7,6 +7,7 @@ mod add;
 mod fields;
 mod list;
 mod remove;
+mod sealing;
 mod secret;
 mod set;
 mod test;

@@ -8,7 +8,10 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::cli::{CliError, prompt};
+use crate::{
+    cli::{CliError, prompt},
+    secrets::is_sealed,
+};
 
 /// Beyond this a file is not a key.
 const MAX_KEY_BYTES: u64 = 16 * 1024;
@@ -98,6 +101,8 @@ impl Half {
             "holds a character that is not ASCII"
         } else if key.chars().any(|c| c.is_ascii_control()) {
             "holds a control character"
+        } else if is_sealed(key) {
+            "is a sealed text of the database, not a key"
         } else if key.trim() != key {
             "begins or ends with a space"
         } else {
@@ -157,6 +162,8 @@ mod tests {
             "canäry",
             " canary",
             "canary ",
+            "enc:v1:00112233:canary",
+            "enc:v9:canary",
             &long,
         ] {
             let error = API_KEY.checked(bad, "a file").unwrap_err().to_string();

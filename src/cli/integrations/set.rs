@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use super::{
     fields::{Fields, check_account, interval_parser, non_empty},
     find,
+    sealing::Sealing,
     secret::{API_KEY, API_SECRET, Half, at_most_one_from_stdin},
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     cli::{CliError, Exit, Output, open},
     config::Config,
     device::IntegrationId,
-    integration::IntegrationRow,
+    integration::{IntegrationRow, SecretColumn},
     store::IntegrationChange,
 };
 
@@ -95,10 +96,13 @@ pub(super) async fn set(args: SetArgs, config: &Config) -> Result<Exit, CliError
         args.api_key_file.as_deref(),
         args.api_secret_file.as_deref(),
     )?;
+    let sealing = Sealing::read(config)?;
     let store = open(config).await?;
     let row = find(&store, &args.id).await?;
     let change = read_change(&args)?;
-    check_changed_account(&row, &change)?;
+    sealing.refuse_unsealing(&row, &change)?;
+    check_changed_account(&sealing, &row, &change)?;
+    let change = sealing.seal((&row.tenant_id, &row.id), change)?;
     store.set_integration(&args.id, &change).await?;
     store.close().await;
     let mut output = Output::stdout();
@@ -141,11 +145,16 @@ fn replacement(
 }
 
 /// Holds the account as it would become against the carrier's rules; a row whose carrier or key is
-/// missing anyway can still be changed.
-fn check_changed_account(row: &IntegrationRow, change: &IntegrationChange) -> Result<(), CliError> {
+/// missing anyway, or cannot be opened here, can still be changed.
+fn check_changed_account(
+    sealing: &Sealing,
+    row: &IntegrationRow,
+    change: &IntegrationChange,
+) -> Result<(), CliError> {
     let is_touched =
         change.api_key.is_some() || change.api_secret.is_some() || change.account_id.is_some();
-    let api_key = change.api_key.clone().or_else(|| row.api_key.clone());
+    let stored = |column| sealing.open(row, column);
+    let api_key = (change.api_key.clone()).or_else(|| stored(SecretColumn::ApiKey));
     let (true, Ok(carrier), Some(api_key)) =
         (is_touched, registry::find(&row.carrier_name), api_key)
     else {
@@ -154,7 +163,7 @@ fn check_changed_account(row: &IntegrationRow, change: &IntegrationChange) -> Re
     let account_id = change.account_id.as_deref().or(row.account_id.as_deref());
     let account = Account {
         api_key,
-        api_secret: change.api_secret.clone().or_else(|| row.api_secret.clone()),
+        api_secret: (change.api_secret.clone()).or_else(|| stored(SecretColumn::ApiSecret)),
         account_id: non_empty(account_id),
     };
     check_account(carrier, &account)

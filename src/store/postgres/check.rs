@@ -148,16 +148,42 @@ async fn check_policies(transaction: &mut PgConnection) -> Result<(), StoreError
               AND p.polname IN ('carrier_sync_tenant', 'carrier_sync_service'))",
     )
     .bind(TABLES.iter().map(|table| table.name).collect::<Vec<_>>())
-    .fetch_all(transaction)
+    .fetch_all(&mut *transaction)
     .await
     .map_err(|e| classify(&e))?;
     if unprotected.is_empty() {
-        return Ok(());
+        return warn_of_other_policies(transaction).await;
     }
     Err(not_migrated(&format!(
         "forced row-level security on {} is",
         unprotected.join(", ")
     )))
+}
+
+/// Permissive policies add up, so one that an adopted platform made for itself may show the service what
+/// ours hide. It may be meant so; the operator should know.
+async fn warn_of_other_policies(transaction: &mut PgConnection) -> Result<(), StoreError> {
+    let others: Vec<(String, String)> = query_as(
+        "SELECT tablename::text, policyname::text FROM pg_policies \
+         WHERE to_regclass(quote_ident(schemaname) || '.' || quote_ident(tablename)) \
+               = ANY (SELECT to_regclass(t) FROM UNNEST($1::text[]) t) \
+           AND permissive = 'PERMISSIVE' \
+           AND policyname NOT IN ('carrier_sync_tenant', 'carrier_sync_service') \
+           AND (roles && ARRAY['public', current_user]::name[]) \
+         ORDER BY 1, 2",
+    )
+    .bind(TABLES.iter().map(|table| table.name).collect::<Vec<_>>())
+    .fetch_all(transaction)
+    .await
+    .map_err(|e| classify(&e))?;
+    for (table, policy) in others {
+        tracing::warn!(
+            table,
+            policy,
+            "another permissive policy applies to this role; rows that it shows are not kept apart"
+        );
+    }
+    Ok(())
 }
 
 /// Why row-level security would not bind a role: its attributes, or tables it owns or can become the

@@ -12,6 +12,7 @@ mod link;
 mod migrate;
 mod read;
 mod scope;
+mod secrets;
 mod write;
 
 use std::str::FromStr;
@@ -28,8 +29,8 @@ use tokio::time::timeout;
 use self::error::{classify, for_administrator, for_service};
 use self::scope::Limits;
 use super::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration, Store,
-    StoreError, StoreOptions,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration,
+    SecretReplacement, Store, StoreError, StoreOptions,
 };
 use crate::device::{IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt};
 use crate::integration::{IntegrationRow, SyncRecord};
@@ -218,6 +219,18 @@ impl Store for PostgresStore {
         let work = admin::set_integration(&mut connection, &self.limits, id, change);
         let done = timeout(self.call_timeout, work).await;
         settle(connection, done).map_err(for_administrator)
+    }
+
+    async fn replace_secret(&self, change: &SecretReplacement) -> Result<bool, StoreError> {
+        let mut connection = self.acquire().await?;
+        let work = secrets::replace(&mut connection, &self.limits, change);
+        let done = timeout(self.call_timeout, work).await;
+        settle(connection, done).map_err(for_administrator)
+    }
+
+    /// Old row versions, the WAL and backups are the administrator's.
+    async fn erase_traces(&self) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn remove_integration(&self, id: &IntegrationId) -> Result<u64, StoreError> {

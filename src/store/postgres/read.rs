@@ -11,7 +11,7 @@ use super::error::classify;
 use super::scope::{Limits, Scope, enter};
 use crate::device::{DeviceId, IntegrationId, LinkedDevice, TenantId};
 use crate::integration::IntegrationRow;
-use crate::store::{DeviceFilter, DeviceRow, StoreError};
+use crate::store::{DeviceFilter, DeviceRow, StoreError, config_from_column};
 
 pub(super) async fn integrations(
     connection: &mut PgConnection,
@@ -54,7 +54,6 @@ fn integration(row: &PgRow) -> Option<IntegrationRow> {
 }
 
 fn try_integration(row: &PgRow) -> Result<IntegrationRow, Box<dyn std::error::Error>> {
-    let config: Option<String> = row.try_get("config")?;
     Ok(IntegrationRow {
         id: IntegrationId::parse(row.try_get("id")?)?,
         tenant_id: TenantId::parse(row.try_get("tenant_id")?)?,
@@ -71,9 +70,7 @@ fn try_integration(row: &PgRow) -> Result<IntegrationRow, Box<dyn std::error::Er
             .map(Into::into),
         api_base_url: row.try_get("api_base_url")?,
         account_id: row.try_get("account_id")?,
-        config: config.map_or(Ok(serde_json::Value::Null), |text| {
-            serde_json::from_str(&text)
-        })?,
+        config: config_from_column(row.try_get("config")?),
         last_sync_at: row.try_get("last_sync_at")?,
         last_success_at: row.try_get("last_success_at")?,
         last_sync_status: row.try_get("last_sync_status")?,

@@ -73,7 +73,8 @@ macro_rules! knows_start {
     };
 }
 
-/// One row per element of the arrays, one array per field. Answers the rows that matched nothing,
+/// One row per element of the arrays, one array per field. A start that the carrier once reported is
+/// not replaced by one derived for the same cycle. Answers the rows that matched nothing,
 /// decided by the statement itself: a look before or after would race with an operator.
 const UPDATE: &str = concat!(
     "WITH written AS ( \

@@ -9,6 +9,7 @@ mod error;
 mod file;
 mod migrate;
 mod read;
+mod secrets;
 mod time;
 mod write;
 
@@ -23,8 +24,8 @@ use sqlx::{ConnectOptions, Sqlite, SqlitePool};
 
 use self::error::classify;
 use super::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration, Store,
-    StoreError, StoreOptions,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration,
+    SecretReplacement, Store, StoreError, StoreOptions,
 };
 use crate::device::{IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt};
 use crate::integration::{IntegrationRow, SyncRecord};
@@ -59,6 +60,8 @@ impl SqliteStore {
             connection
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
+                // A replaced key must not lie in a page that is written anyway.
+                .pragma("secure_delete", "FAST")
         } else {
             connection
         };
@@ -142,6 +145,15 @@ impl Store for SqliteStore {
         change: &IntegrationChange,
     ) -> Result<(), StoreError> {
         admin::set_integration(&mut *self.acquire().await?, id, change).await
+    }
+
+    async fn replace_secret(&self, change: &SecretReplacement) -> Result<bool, StoreError> {
+        secrets::replace(&mut *self.acquire().await?, change).await
+    }
+
+    async fn erase_traces(&self) -> Result<bool, StoreError> {
+        secrets::erase_traces(&mut *self.acquire().await?).await?;
+        Ok(true)
     }
 
     async fn remove_integration(&self, id: &IntegrationId) -> Result<u64, StoreError> {

@@ -3,7 +3,6 @@
 //! Without row-level security, the tenant stands in every `WHERE`. A row that cannot be understood is
 //! left out with a warning; it never costs the others.
 
-use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, query, query_as};
 
@@ -11,7 +10,7 @@ use super::error::classify;
 use super::time::from_text;
 use crate::device::{DeviceId, IntegrationId, LinkedDevice, TenantId};
 use crate::integration::IntegrationRow;
-use crate::store::{DeviceFilter, DeviceRow, StoreError};
+use crate::store::{DeviceFilter, DeviceRow, StoreError, config_from_column};
 
 pub(super) async fn integrations(
     connection: &mut SqliteConnection,
@@ -48,7 +47,6 @@ fn integration(row: &SqliteRow) -> Option<IntegrationRow> {
 }
 
 fn try_integration(row: &SqliteRow) -> Result<IntegrationRow, Box<dyn std::error::Error>> {
-    let config: Option<&str> = row.try_get("config")?;
     Ok(IntegrationRow {
         id: IntegrationId::parse(row.try_get("id")?)?,
         tenant_id: TenantId::parse(row.try_get("tenant_id")?)?,
@@ -65,18 +63,12 @@ fn try_integration(row: &SqliteRow) -> Result<IntegrationRow, Box<dyn std::error
             .map(Into::into),
         api_base_url: row.try_get("api_base_url")?,
         account_id: row.try_get("account_id")?,
-        config: config.map_or(Value::Null, json_or_text),
+        config: config_from_column(row.try_get("config")?),
         last_sync_at: from_text("last_sync_at", row.try_get("last_sync_at")?),
         last_success_at: from_text("last_success_at", row.try_get("last_success_at")?),
         last_sync_status: row.try_get("last_sync_status")?,
         last_sync_error: row.try_get("last_sync_error")?,
     })
-}
-
-/// SQLite checks no JSON. A text that is none is carried as a text, which is refused later with a
-/// reason: a row left out would be shown to nobody.
-fn json_or_text(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
 pub(super) async fn linked_devices(

@@ -66,6 +66,22 @@ fn bounds(merged: &Merged) -> Option<(DateTime<Utc>, DateTime<Utc>, CycleSource)
         .map(|cycle| (cycle.start(), cycle.end(), cycle.source()))
 }
 
+const LINE: LineId = LineId::Number(7);
+
+fn sum_of(parts: impl IntoIterator<Item = UsagePart>) -> Result<ByteCount, UsageGap> {
+    sum_parts(&LINE, parts)
+}
+
+#[test]
+fn records_of_another_line_make_no_sum() {
+    let foreign = UsagePart {
+        id: Some("a".into()),
+        line: Some(LineId::Number(8)),
+        used: Some(ByteCount::ZERO),
+    };
+    assert_eq!(sum_of([foreign]), Err(UsageGap::Foreign { line: LINE }));
+}
+
 #[test]
 fn a_device_without_a_line_has_no_usage_rather_than_none_used() {
     let merged = merge(device(Vec::new()), &UsageBook::default());
@@ -161,26 +177,28 @@ fn a_sum_out_of_range_is_a_gap() {
 #[test]
 fn a_part_is_counted_once_and_an_unreadable_one_makes_the_sum_unknown() {
     let part = |id: &str, used| UsagePart {
+        line: Some(LINE),
         id: Some(id.into()),
         used,
     };
     let unnamed = || UsagePart {
+        line: None,
         id: None,
         used: bytes(1),
     };
-    assert_eq!(sum_parts([]), Ok(ByteCount::ZERO));
+    assert_eq!(sum_of([]), Ok(ByteCount::ZERO));
     let parts = [
         part("a", bytes(5)),
         part("b", bytes(2)),
         part("a", bytes(9)),
         unnamed(),
     ];
-    assert_eq!(sum_parts(parts), Ok(ByteCount::new(12).unwrap()));
-    let gap = sum_parts([part("a", bytes(5)), part("b", None)]);
+    assert_eq!(sum_of(parts), Ok(ByteCount::new(12).unwrap()));
+    let gap = sum_of([part("a", bytes(5)), part("b", None)]);
     assert_eq!(gap, Err(UsageGap::Part { id: "b".into() }));
     let most = bytes(i64::MAX as u64);
     assert_eq!(
-        sum_parts([part("a", most), unnamed()]),
+        sum_of([part("a", most), unnamed()]),
         Err(UsageGap::Overflow)
     );
 }
@@ -265,10 +283,10 @@ proptest! {
     ) {
         let parts: Vec<UsagePart> = parts
             .into_iter()
-            .map(|(id, used)| UsagePart { id: Some(id.to_string().into()), used: bytes(used) })
+            .map(|(id, used)| UsagePart { id: Some(id.to_string().into()), line: None, used: bytes(used) })
             .collect();
         let again = parts.iter().rev().chain(&parts).cloned();
-        prop_assert_eq!(sum_parts(again), sum_parts(parts.clone()));
+        prop_assert_eq!(sum_of(again), sum_of(parts.clone()));
     }
 
     #[test]

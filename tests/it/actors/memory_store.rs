@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use carrier_sync::device::{IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt};
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration, Store,
-    StoreError,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration,
+    SecretReplacement, Store, StoreError,
 };
 use tokio::time::Instant;
 
@@ -95,6 +95,14 @@ impl Store for MemoryStore {
         _: &IntegrationId,
         _: &IntegrationChange,
     ) -> Result<(), StoreError> {
+        unimplemented!("not needed")
+    }
+
+    async fn replace_secret(&self, _: &SecretReplacement) -> Result<bool, StoreError> {
+        unimplemented!("not needed")
+    }
+
+    async fn erase_traces(&self) -> Result<bool, StoreError> {
         unimplemented!("not needed")
     }
 

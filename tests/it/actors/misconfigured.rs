@@ -30,6 +30,48 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     ("config = '[1]'", &["config", "JSON object"]),
     ("config = '\"text\"'", &["config", "JSON object"]),
+    (
+        "config = replace(hex(zeroblob(5000)), '0', '[') || replace(hex(zeroblob(5000)), '0', ']')",
+        &["config", "JSON object"],
+    ),
+    (
+        "api_key = 'canary' || char(10) || 'X: y'",
+        &["api_key holds a line break"],
+    ),
+    (
+        "api_key = 'canary' || char(13)",
+        &["api_key holds a line break"],
+    ),
+    (
+        "api_key = 'canäry'",
+        &["api_key holds characters outside ASCII"],
+    ),
+    (
+        "account_id = '1001&limit=1'",
+        &["account_id is not a number"],
+    ),
+    (
+        "account_id = '1001/../1002'",
+        &["account_id is not a number"],
+    ),
+    ("account_id = '1001?x=y#z'", &["account_id is not a number"]),
+    (
+        "account_id = '10' || char(0) || '01'",
+        &["account_id is not a number"],
+    ),
+    (
+        "account_id = '10' || char(10) || '01'",
+        &["account_id is not a number"],
+    ),
+    (
+        "api_key = 'enc:v1:00112233:Y2FuYXJ5'",
+        &["sealed with key 00112233", "secrets.key_file"],
+    ),
+    (
+        "api_key = 'enc:v1:canary'",
+        &["api_key is a sealed text that was cut or damaged"],
+    ),
+    ("api_key = 'enc:v2:canary'", &["newer carrier-sync"]),
 ];
 
 #[test]
@@ -63,6 +105,9 @@ fn each_is_parked_with_a_clear_reason_and_the_others_run_on() {
             let row = service
                 .stored(id, "says so", |row| row.last_sync_status == "error")
                 .await;
+            for secret in ["canary", "canäry", "Y2FuYXJ5"] {
+                assert!(!reason.contains(secret), "{change}: {reason}");
+            }
             assert_eq!(row.last_sync_error, Some(reason), "{change}");
             assert_eq!(row.last_sync_at, None, "{change}: nothing was tried");
         }
@@ -70,6 +115,20 @@ fn each_is_parked_with_a_clear_reason_and_the_others_run_on() {
             service.has_synced(&good, 1).await.last_outcome,
             Some(Outcome::Success)
         );
+    });
+}
+
+#[test]
+fn a_name_of_a_megabyte_harms_nobody() {
+    in_system(async {
+        let world = World::of(&[5]);
+        let service = Service::start(world.app(&[]).await);
+        let id = fleet::link_fleet(&service.app, &world.simulator, account("acme", 1001)).await;
+        let name = "UPDATE carrier_integrations SET display_name = hex(zeroblob(500000))";
+        world.execute(name).await;
+        service.has_synced(&id, 1).await;
+        let row = service.app.store.integrations().await.unwrap().remove(0);
+        assert_eq!(row.display_name.map(|name| name.len()), Some(1_000_000));
     });
 }
 

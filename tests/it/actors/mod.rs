@@ -10,6 +10,7 @@ mod memory_store;
 mod misconfigured;
 mod panics;
 mod restarts;
+mod secrets;
 mod spy;
 mod timing;
 mod writer;

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use carrier_sync::device::{IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt};
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration, Store,
-    StoreError,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration,
+    SecretReplacement, Store, StoreError,
 };
 use tokio::sync::Semaphore;
 
@@ -135,6 +135,14 @@ impl Store for Spy {
         change: &IntegrationChange,
     ) -> Result<(), StoreError> {
         self.inner.set_integration(id, change).await
+    }
+
+    async fn replace_secret(&self, change: &SecretReplacement) -> Result<bool, StoreError> {
+        self.inner.replace_secret(change).await
+    }
+
+    async fn erase_traces(&self) -> Result<bool, StoreError> {
+        self.inner.erase_traces().await
     }
 
     async fn remove_integration(&self, id: &IntegrationId) -> Result<u64, StoreError> {

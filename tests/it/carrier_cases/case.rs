@@ -7,7 +7,7 @@ use std::{
 };
 
 use carrier_sync::{
-    carriers::{Account, Bulk, Carrier, DeviceRecord, PageSizes, ReadError, Request, Walk},
+    carriers::{Account, Bulk, Carrier, DeviceRecord, LineId, PageSizes, ReadError, Request, Walk},
     device::{BillingCycle, CarrierDeviceId, CycleSource},
     sync::{
         book::UsageBook,
@@ -35,6 +35,7 @@ const FUNCTIONS: [&str; 5] = [
 pub(super) struct Given {
     account_id: Option<String>,
     device: String,
+    line: u64,
     cycle_start: DateTime<Utc>,
     cycle_end: DateTime<Utc>,
     devices_per_page: u32,
@@ -47,6 +48,7 @@ impl Default for Given {
         Self {
             account_id: Some("1".into()),
             device: "1".into(),
+            line: 5_608_542,
             cycle_start: "2025-09-11T17:24:48Z".parse().unwrap(),
             cycle_end: "2025-10-11T17:24:43Z".parse().unwrap(),
             devices_per_page: 1000,
@@ -75,6 +77,10 @@ impl Given {
 
     pub(super) fn device(&self) -> CarrierDeviceId {
         CarrierDeviceId::parse(&self.device).unwrap()
+    }
+
+    pub(super) fn line(&self) -> LineId {
+        LineId::Number(self.line)
     }
 
     pub(super) fn cycle(&self) -> BillingCycle {
@@ -187,9 +193,10 @@ pub(super) fn run(carrier: &dyn Carrier, case: &Path) -> Outcome {
         devices.extend(out.walk("get_device_info", &mut *walk, &mut answers).0);
     }
     if answers.has("get_usage") {
-        let mut walk = carrier.get_usage(&account, &given.device(), &given.cycle(), pages);
+        let (device, line) = (given.device(), given.line());
+        let mut walk = carrier.get_usage(&account, (&device, &line), &given.cycle(), pages);
         let (parts, is_complete) = out.walk("get_usage", &mut *walk, &mut answers);
-        out.usage = is_complete.then(|| match sum_parts(parts) {
+        out.usage = is_complete.then(|| match sum_parts(&given.line(), parts) {
             Ok(used) => json!(used.bytes()),
             Err(gap) => json!(gap.to_string()),
         });
@@ -217,7 +224,9 @@ fn device_json(record: DeviceRecord, book: &UsageBook) -> Value {
         .iter()
         .map(|line| line.line.to_string())
         .collect();
-    let Merged { info, usage, cycle } = merge(record, book);
+    let Merged {
+        info, usage, cycle, ..
+    } = merge(record, book);
     let mut json = Map::new();
     json.insert("device".into(), json!(device));
     json.insert("lines".into(), json!(lines));

@@ -82,12 +82,13 @@ fn survive(carrier: &dyn Carrier, body: &[u8]) {
             let _ = merge(record, &book);
         }
     }
-    let mut usage = carrier.get_usage(&account, &given.device(), &given.cycle(), pages);
+    let (device, line) = (given.device(), given.line());
+    let mut usage = carrier.get_usage(&account, (&device, &line), &given.cycle(), pages);
     let parts = usage
         .read(body)
         .map(|page| page.records)
         .unwrap_or_default();
-    let _ = sum_parts(parts);
+    let _ = sum_parts(&line, parts);
 }
 
 proptest! {

@@ -6,6 +6,7 @@ mod integrations;
 mod migrate;
 mod output;
 mod postgres;
+mod secrets;
 mod usage;
 
 use std::{

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use carrier_sync::client::CallError;
+use carrier_sync::client::{AllowedHosts, CallError};
 
-use super::{KEY, Setup, call, try_account};
+use super::{KEY, Setup, account, call, try_account};
 use crate::scripted::{Reply, ScriptedCarrier, empty_listing};
 
 fn guarded() -> Setup {
@@ -63,6 +63,27 @@ async fn a_public_looking_name_that_resolves_to_a_private_address_is_not_called(
     let error = call(&job).await.unwrap_err();
     assert!(matches!(error, CallError::Forbidden { .. }), "{error:?}");
     assert!(error.to_string().contains("allow_private_hosts"), "{error}");
+}
+
+#[tokio::test]
+async fn only_hosts_on_the_operators_list_are_called() {
+    let carrier = ScriptedCarrier::start(|_, _| empty_listing()).await;
+    let mut builder = Setup::once().builder();
+    builder.allowed_hosts = AllowedHosts::parse(&["127.0.0.1".to_owned()]).unwrap();
+    let by_name = format!("http://localhost:{}/api/1", carrier.address().port());
+    for url in [&by_name, "https://dashboard.hologram.io/api/1"] {
+        let refused = try_account(&builder, url, KEY).unwrap_err().to_string();
+        assert!(refused.contains("http.allowed_hosts"), "{refused}");
+    }
+    assert!(carrier.seen().is_empty());
+    call(&account(&builder, &carrier.base_url(), KEY))
+        .await
+        .unwrap();
+    // The list opens nothing that the guard keeps shut.
+    let mut guarded = guarded().builder();
+    guarded.allowed_hosts = builder.allowed_hosts.clone();
+    let refused = try_account(&guarded, "https://127.0.0.1/", KEY).unwrap_err();
+    assert!(refused.to_string().contains("not a public address"));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod body;
 mod deadline;
 mod egress;
 mod identity;
+mod rebinding;
 mod redirect;
 mod retry;
 mod secrets;
@@ -17,15 +18,22 @@ use std::time::Duration;
 
 use carrier_sync::carriers::{Bulk, DeviceRecord, Page, PageSizes};
 use carrier_sync::client::limits::CarrierLimits;
-use carrier_sync::client::{CallError, CallMeter, Limits, RateLimit, Transport, TransportConfig};
+use carrier_sync::client::{
+    AllowedHosts, CallError, CallMeter, Limits, RateLimit, Transport, TransportConfig,
+};
 use carrier_sync::clock::Clock;
 use carrier_sync::device::{CarrierDeviceId, IntegrationId, TenantId};
 use carrier_sync::integration::IntegrationRow;
+use carrier_sync::secrets::Opener;
 use carrier_sync::sync::{CarrierSettings, JobBuilder, Misconfigured, SyncJob, SyncPolicy};
 use chrono::{DateTime, TimeZone, Utc};
+use tokio::time::timeout;
 
 /// What no output may ever hold.
 pub const KEY: &str = "canary-4f9a0c77";
+
+/// Every call of these tests ends well before.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
 
 /// A clock that stands still, so that a `Retry-After` date means an exact wait.
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +121,8 @@ impl Setup {
             limits: Limits::default(),
             clock: Arc::new(Stopped),
             carriers: BTreeMap::from([("hologram".to_owned(), settings)]),
+            opener: Opener::default(),
+            allowed_hosts: AllowedHosts::default(),
         }
     }
 
@@ -165,7 +175,9 @@ pub async fn call_within(
     let Bulk::Listing(mut walk) = job.carrier.get_bulk_device_info(&job.account, job.pages) else {
         panic!("an account with an id has a listing");
     };
-    let page = job.client.next_page(&mut *walk, meter).await?;
+    // A broken deadline must end the test, not hang it.
+    let page = timeout(LONGEST_CALL, job.client.next_page(&mut *walk, meter)).await;
+    let page = page.expect("the call comes to an end")?;
     Ok(page.expect("a walk begins with a request"))
 }
 

@@ -1,8 +1,8 @@
 //! Redirects are followed to the same scheme, host and port: the credentials travel with them.
 
-use carrier_sync::client::CallError;
+use carrier_sync::client::{CallError, CallMeter};
 
-use super::{Setup, call};
+use super::{Setup, call, call_within};
 use crate::scripted::{Reply, ScriptedCarrier, answer, empty_listing};
 
 fn redirect(to: &str) -> Reply {
@@ -19,11 +19,13 @@ async fn a_redirect_on_the_same_host_is_followed_with_the_credentials() {
         }
     })
     .await;
-    call(&Setup::once().account(&carrier.base_url()))
+    let meter = CallMeter::new(10);
+    call_within(&Setup::once().account(&carrier.base_url()), &meter)
         .await
         .unwrap();
     let seen = carrier.seen();
     assert_eq!(seen.len(), 2);
+    assert_eq!(meter.calls(), 2, "each hop is a call, with a permit");
     assert_eq!(
         seen[0].header("Authorization"),
         seen[1].header("Authorization")
@@ -93,6 +95,6 @@ async fn a_redirect_in_a_circle_ends() {
     let error = call(&Setup::once().account(&carrier.base_url()))
         .await
         .unwrap_err();
-    assert!(matches!(error, CallError::Unavailable { .. }), "{error:?}");
+    assert!(matches!(error, CallError::Rejected { .. }), "{error:?}");
     assert!(carrier.seen().len() <= 7, "{} calls", carrier.seen().len());
 }

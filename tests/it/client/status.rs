@@ -7,7 +7,8 @@ use crate::scripted::{ScriptedCarrier, answer};
 
 #[tokio::test]
 async fn each_status_becomes_the_error_that_names_what_to_do() {
-    let is: [(u16, fn(&CallError) -> bool); 19] = [
+    type Fits = fn(&CallError) -> bool;
+    let table: [(u16, Fits); 19] = [
         (429, |e| matches!(e, CallError::Throttled { .. })),
         (401, |e| *e == CallError::Unauthorized { status: 401 }),
         (403, |e| *e == CallError::Unauthorized { status: 403 }),
@@ -28,12 +29,12 @@ async fn each_status_becomes_the_error_that_names_what_to_do() {
         (520, |e| matches!(e, CallError::Unavailable { .. })),
         (204, |e| matches!(e, CallError::Malformed { .. })),
     ];
-    for (status, is_right) in is {
+    for (status, fits) in table {
         let carrier = ScriptedCarrier::start(move |_, _| answer(status, &[], "")).await;
         let error = call(&Setup::once().account(&carrier.base_url()))
             .await
             .unwrap_err();
-        assert!(is_right(&error), "{status} became {error:?}");
+        assert!(fits(&error), "{status} became {error:?}");
         assert_eq!(carrier.seen().len(), 1, "{status}");
     }
 }

@@ -1,6 +1,7 @@
 //! The database goes away in the middle of a sync, or refuses a row: the sync waits, or says so, and
 //! the next one repairs.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,8 +73,12 @@ impl Distant {
             assert!((synced as u64) < DEVICES, "too late to meddle");
             meddle().await;
         };
-        let syncing = self.service.sync_once(rows, &observe, &stop, |_| {});
-        let (mut reports, ()) = tokio::join!(syncing, meddling);
+        let mut syncing = pin!(self.service.sync_once(rows, &observe, &stop, |_| {}));
+        let mut reports = tokio::select! {
+            // A sync that ends too early must not leave the meddling waiting for it.
+            reports = &mut syncing => reports,
+            () = meddling => syncing.await,
+        };
         reports.remove(0)
     }
 

@@ -40,6 +40,59 @@ fn with_an_unusable_listing_as_many_as_allowed_are_asked_for_one_by_one() {
 }
 
 #[test]
+fn what_was_not_asked_for_is_told_with_the_listing_s_own_reason() {
+    in_system(async {
+        let settings = [("carriers.hologram.max_fallback_calls", "4")];
+        let scene = Scene::of(10, ACME, &settings).await;
+        scene.inject(Fault::new(FaultKind::Html).at(Endpoint::Devices));
+        let error = scene.sync().await.error.unwrap();
+        assert!(error.contains("HTML instead of JSON"), "{error}");
+        assert!(!error.contains("not in the carrier's listing"), "{error}");
+    });
+}
+
+#[test]
+fn a_listing_is_read_only_as_far_as_it_can_show_a_linked_device() {
+    in_system(async {
+        let scene = Scene::of(100, ACME, &[TENS]).await;
+        // The newest come first: the ten that stay linked stand on the first page.
+        let newest = scene.truth().len() - 10;
+        let mut ids: Vec<u64> = scene
+            .truth()
+            .iter()
+            .map(|truth| truth.carrier_device_id.parse().unwrap())
+            .collect();
+        ids.sort_unstable();
+        let first_kept = ids[newest];
+        let unlink = format!(
+            "UPDATE device_connections SET carrier_integration_id = NULL \
+             WHERE CAST(carrier_device_id AS INTEGER) < {first_kept}"
+        );
+        scene.service.execute(&unlink).await;
+        let report = scene.sync().await;
+        assert_eq!((report.devices, report.synced), (10, 10));
+        assert_eq!(scene.calls_of(Endpoint::Devices), 1);
+    });
+}
+
+#[test]
+fn devices_that_are_gone_do_not_use_up_everyone_s_turn() {
+    in_system(async {
+        let settings = [("carriers.hologram.max_fallback_calls", "3")];
+        let scene = Scene::of(6, ACME, &settings).await;
+        scene.inject(Fault::new(FaultKind::Html).at(Endpoint::Devices));
+        scene.inject(Fault::status(404).at(Endpoint::Device).times(3));
+        let row = scene.service.integration().await;
+        let job = scene.service.app.builder.build(&row).unwrap();
+        let synced = [
+            scene.sync_again(&job).await.synced,
+            scene.sync_again(&job).await.synced,
+        ];
+        assert_eq!(synced, [0, 3], "the other three had their turn");
+    });
+}
+
+#[test]
 fn a_small_fleet_is_whole_without_a_listing() {
     in_system(async {
         let scene = Scene::of(10, ACME, &[]).await;

@@ -10,15 +10,18 @@ mod proxy;
 mod recovery;
 mod refusals;
 
+use std::sync::Arc;
+
 use carrier_sync::app::App;
-use carrier_sync::device::IntegrationId;
+use carrier_sync::device::{IntegrationId, UpdateBatch, WriteReceipt};
 use carrier_sync::integration::IntegrationRow;
 use carrier_sync::simulator::{
     Endpoint, Fault, FaultKind, SimulatedAccount, Simulator, SimulatorConfig, Truth,
 };
-use carrier_sync::store::DeviceRow;
-use carrier_sync::sync::SyncReport;
+use carrier_sync::store::{DeviceRow, Store};
+use carrier_sync::sync::{SinkError, SyncJob, SyncReport, UpdateSink, sync};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, raw_sql};
+use tokio_util::sync::CancellationToken;
 
 use crate::fleet::{self, Account};
 use crate::scripted::ScriptedCarrier;
@@ -79,6 +82,19 @@ impl Service {
     }
 }
 
+/// Writes without a writer.
+struct StoreSink(Arc<dyn Store>);
+
+#[async_trait::async_trait]
+impl UpdateSink for StoreSink {
+    async fn write(&self, batch: UpdateBatch) -> Result<WriteReceipt, SinkError> {
+        let receipts = self.0.write(&[batch]).await;
+        Ok(receipts
+            .map_err(|error| SinkError(error.to_string()))?
+            .remove(0))
+    }
+}
+
 /// A linked fleet at a simulated carrier.
 struct Scene {
     simulator: Simulator,
@@ -99,6 +115,15 @@ impl Scene {
     async fn sync(&self) -> SyncReport {
         self.simulator.reset_calls();
         self.service.sync().await
+    }
+
+    /// One more sync of a job that lives on, as an actor's does.
+    async fn sync_again(&self, job: &SyncJob) -> SyncReport {
+        let store = &self.service.app.store;
+        let devices = store.linked_devices(&job.tenant_id, &job.integration_id);
+        let sink = StoreSink(Arc::clone(store));
+        let (devices, stop) = (devices.await.unwrap(), CancellationToken::new());
+        sync(job, devices, &sink, &fleet::Quiet, &stop).await
     }
 
     fn calls(&self) -> u64 {

@@ -47,6 +47,36 @@ fn a_refused_key_is_an_error_after_one_call() {
 }
 
 #[test]
+fn a_403_on_the_listing_is_about_the_credentials_though_the_report_was_answered() {
+    in_system(async {
+        let scene = Scene::of(20, ACME, &[]).await;
+        scene.inject(Fault::status(403).at(Endpoint::Devices));
+        let report = scene.sync().await;
+        assert!(
+            matches!(report.halt, Some(Halt::Credentials { .. })),
+            "{:?}",
+            report.halt
+        );
+        assert_eq!(scene.calls_of(Endpoint::Device), 0, "no fan-out");
+    });
+}
+
+#[test]
+fn a_key_that_opens_no_device_any_more_is_not_tried_on_every_device() {
+    in_system(async {
+        let scene = Scene::of(20, ALONE, &[ONE_AT_A_TIME]).await;
+        scene.inject(Fault::status(403).after(5));
+        let report = scene.sync().await;
+        assert!(
+            matches!(report.halt, Some(Halt::Credentials { .. })),
+            "{:?}",
+            report.halt
+        );
+        assert_eq!((report.synced, scene.calls()), (5, 8));
+    });
+}
+
+#[test]
 fn a_403_on_one_device_is_about_that_device() {
     in_system(async {
         let scene = Scene::of(10, ALONE, &[ONE_AT_A_TIME]).await;

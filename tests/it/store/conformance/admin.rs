@@ -1,6 +1,9 @@
 //! Promises about administration.
 
-use carrier_sync::store::{IntegrationChange, LinkReceipt, NewIntegration, StoreError};
+use carrier_sync::integration::SecretColumn;
+use carrier_sync::store::{
+    IntegrationChange, LinkReceipt, NewIntegration, SecretReplacement, StoreError,
+};
 use secrecy::ExposeSecret;
 
 use crate::store::fleet::*;
@@ -280,6 +283,69 @@ pub async fn a_store_that_was_closed_is_unavailable(fleet: &Fleet) {
     fleet.service.close().await;
     let told = fleet.service.integrations().await;
     assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
+}
+
+pub async fn a_secret_is_replaced_only_where_it_still_is_what_was_read(fleet: &Fleet) {
+    let fields = IntegrationChange {
+        api_key: Some("key".into()),
+        api_secret: Some("key".into()),
+        display_name: Some("Main".into()),
+        ..IntegrationChange::default()
+    };
+    let id = fleet.admin.add_integration(&new(fields)).await.unwrap();
+    let other = NewIntegration {
+        tenant_id: tenant("u"),
+        ..new(IntegrationChange {
+            api_key: Some("key".into()),
+            ..IntegrationChange::default()
+        })
+    };
+    let other = fleet.admin.add_integration(&other).await.unwrap();
+    let change = |tenant_name: &str, column, stored: &str| SecretReplacement {
+        tenant_id: tenant(tenant_name),
+        integration_id: id.clone(),
+        column,
+        stored: stored.into(),
+        replacement: "enc:v1:sealed".into(),
+    };
+    for (tenant_name, stored, replaced) in [
+        ("t", "kex", false),
+        ("t", "KEY", false),
+        ("t", "", false),
+        ("u", "key", false),
+        ("t", "key", true),
+        ("t", "key", false),
+    ] {
+        let change = change(tenant_name, SecretColumn::ApiKey, stored);
+        let done = fleet.admin.replace_secret(&change).await.unwrap();
+        assert_eq!(done, replaced, "{tenant_name} {stored}");
+    }
+    let rows = fleet.service.integrations().await.unwrap();
+    let row = rows.iter().find(|row| row.id == id).unwrap();
+    assert_eq!(
+        row.api_key.as_ref().unwrap().expose_secret(),
+        "enc:v1:sealed"
+    );
+    assert_eq!(row.api_secret.as_ref().unwrap().expose_secret(), "key");
+    assert_eq!(row.display_name.as_deref(), Some("Main"));
+    let row = rows.iter().find(|row| row.id == other).unwrap();
+    assert_eq!(row.api_key.as_ref().unwrap().expose_secret(), "key");
+    fleet.admin.erase_traces().await.unwrap();
+    assert_eq!(fleet.service.integrations().await.unwrap().len(), 2);
+}
+
+pub async fn a_config_nested_beyond_reading_costs_no_row(fleet: &Fleet) {
+    fleet.bare_account("t", "deep").await;
+    fleet.bare_account("t", "plain").await;
+    let (open, close) = ("[".repeat(2_000), "]".repeat(2_000));
+    let sql = format!(
+        "UPDATE carrier_integrations SET config = '{{\"a\":{open}{close}}}' WHERE id = 'deep'"
+    );
+    fleet.execute(&sql).await;
+    let rows = fleet.service.integrations().await.unwrap();
+    assert_eq!(rows.len(), 2);
+    assert!(!rows[0].config.is_object(), "refused where it is used");
+    assert!(rows[1].config.is_object());
 }
 
 pub async fn migrating_again_keeps_every_row(fleet: &Fleet) {

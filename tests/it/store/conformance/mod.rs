@@ -11,8 +11,9 @@ macro_rules! on_engine {
         $crate::store::conformance::on_engine!(@each $open;
             write::every_field_comes_back_as_written,
             write::a_field_that_was_not_fetched_keeps_its_stored_value,
-            write::missing_usage_is_never_zero_and_zero_is_written,
             write::a_derived_start_does_not_replace_a_reported_one_of_the_same_cycle,
+            write::missing_usage_is_never_zero_and_zero_is_written,
+            write::an_end_that_is_off_by_seconds_is_the_same_cycle_s,
             write::an_iccid_is_stored_only_where_none_is,
             write::bad_rows_among_thousands_are_isolated_and_told,
             write::a_batch_of_bad_rows_only_is_told_and_harms_no_other_batch,
@@ -40,6 +41,8 @@ macro_rules! on_engine {
             admin::a_conflicting_link_refuses_the_whole_list_and_names_offenders,
             admin::two_devices_may_swap_their_names_at_the_carrier,
             admin::a_store_that_was_closed_is_unavailable,
+            admin::a_secret_is_replaced_only_where_it_still_is_what_was_read,
+            admin::a_config_nested_beyond_reading_costs_no_row,
             admin::migrating_again_keeps_every_row,
         );
     };

@@ -99,6 +99,48 @@ pub async fn a_field_that_was_not_fetched_keeps_its_stored_value(fleet: &Fleet) 
     assert_eq!(fleet.device("t", "d0000").await, expected);
 }
 
+pub async fn a_derived_start_does_not_replace_a_reported_one_of_the_same_cycle(fleet: &Fleet) {
+    fleet.account("t", "i", 1).await;
+    let with = |cycle| DeviceUpdate {
+        usage: Some(Usage {
+            cycle: Some(cycle),
+            ..usage(7)
+        }),
+        ..nothing("d0000")
+    };
+    let reported = cycle(11, CycleSource::Reported);
+    let hour = chrono::TimeDelta::hours(1);
+    let derived = BillingCycle::new(
+        reported.start() + hour,
+        reported.end(),
+        CycleSource::Derived,
+    );
+    let next = BillingCycle::new(reported.end(), reported.end() + hour, CycleSource::Derived);
+    let mut stored = Vec::new();
+    for cycle in [Some(reported), derived, next] {
+        let update = with(cycle.unwrap());
+        fleet
+            .service
+            .write(&[batch("t", "i", vec![update])])
+            .await
+            .unwrap();
+        let row = fleet.device("t", "d0000").await;
+        stored.push((
+            row.billing_cycle_start.unwrap(),
+            row.billing_cycle_source.unwrap(),
+        ));
+    }
+    let word = |source: &str| source.to_owned();
+    assert_eq!(
+        stored,
+        [
+            (reported.start(), word("reported")),
+            (reported.start(), word("reported")),
+            (reported.end(), word("derived")),
+        ]
+    );
+}
+
 pub async fn missing_usage_is_never_zero_and_zero_is_written(fleet: &Fleet) {
     fleet.account("t", "i", 2).await;
     let info_only = DeviceUpdate {
@@ -130,7 +172,7 @@ pub async fn missing_usage_is_never_zero_and_zero_is_written(fleet: &Fleet) {
     assert_eq!(row.data_used_updated_at, Some(at(0)));
 }
 
-pub async fn a_derived_start_does_not_replace_a_reported_one_of_the_same_cycle(fleet: &Fleet) {
+pub async fn an_end_that_is_off_by_seconds_is_the_same_cycle_s(fleet: &Fleet) {
     fleet.account("t", "i", 1).await;
     let reported = cycle(11, CycleSource::Reported);
     let moved = |start: i64, end: i64, source| {

@@ -1,0 +1,103 @@
+//! Looking at the integrations on a beat, and making what runs equal to what the database wants.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+
+use super::{Supervisor, SupervisorParts};
+use crate::device::IntegrationId;
+use crate::integration::IntegrationRow;
+use crate::status::ActorState;
+use crate::store::StoreError;
+use crate::supervision::reconcile::reconcile;
+
+/// First wait after a discovery that failed; doubles up to the discovery interval.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+impl Supervisor {
+    pub(super) fn discover(&mut self, ctx: &mut Context<Self>) {
+        if self.draining {
+            return;
+        }
+        let (parts, prepared) = (self.parts.clone(), self.prepared);
+        let look = tokio::spawn(async move { look(&parts, prepared).await });
+        ctx.spawn(look.into_actor(self).map(|joined, supervisor, ctx| {
+            let found = joined
+                .unwrap_or_else(|error| Err(StoreError::Rejected(format!("discovery: {error}"))));
+            let next = match found {
+                Ok(rows) => supervisor.found(rows, ctx),
+                Err(error) => supervisor.not_found(&error),
+            };
+            ctx.run_later(next, Self::discover);
+        }));
+    }
+
+    fn found(&mut self, rows: Vec<IntegrationRow>, ctx: &mut Context<Self>) -> Duration {
+        (self.prepared, self.failures) = (true, 0);
+        let wanted: BTreeMap<_, _> = rows
+            .into_iter()
+            .filter(|row| row.enabled && row.sync_enabled)
+            .map(|row| (row.id.clone(), row))
+            .collect();
+        self.post(ActorState::Idle, None, wanted.len());
+        if !self.draining {
+            self.adapt(wanted, ctx);
+        }
+        self.parts.discover_interval
+    }
+
+    fn not_found(&mut self, error: &StoreError) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        if matches!(error, StoreError::Role(_)) {
+            // Escalates rather than waits: running with these rights is what must not happen.
+            let _ = self.parts.escalate.send(error.to_string());
+        }
+        if self.failures == 1 {
+            tracing::error!(%error, "cannot read the integrations; trying again until it works");
+        }
+        self.post(
+            ActorState::BackingOff,
+            Some(error.to_string()),
+            self.children.len(),
+        );
+        let doublings = (self.failures - 1).min(16);
+        (FIRST_RETRY * 2u32.pow(doublings)).min(self.parts.discover_interval)
+    }
+
+    fn adapt(
+        &mut self,
+        mut wanted: BTreeMap<IntegrationId, IntegrationRow>,
+        ctx: &mut Context<Self>,
+    ) {
+        let fingerprints = wanted
+            .iter()
+            .map(|(id, row)| (id.clone(), row.fingerprint(&self.hasher)))
+            .collect();
+        let present = self
+            .children
+            .iter()
+            .map(|(id, child)| (id.clone(), child.fingerprint))
+            .collect();
+        let changes = reconcile(&fingerprints, &present);
+        for id in changes.stop {
+            self.stop(&id);
+        }
+        for id in changes.start.into_iter().chain(changes.restart) {
+            if let Some(row) = wanted.remove(&id) {
+                self.replace(row, ctx);
+            }
+        }
+    }
+}
+
+/// Reads the integrations, once the schema and the role have been found right.
+async fn look(parts: &SupervisorParts, prepared: bool) -> Result<Vec<IntegrationRow>, StoreError> {
+    if !prepared {
+        if parts.migrate {
+            parts.store.migrate(None).await?;
+        }
+        parts.store.check(parts.allow_privileged_role).await?;
+    }
+    parts.store.integrations().await
+}

@@ -1,0 +1,182 @@
+//! Asking for devices one by one: those that no listing has shown, or shown without their usage.
+//!
+//! It costs a call per device, so it is bounded, stops as soon as the carrier shows that it would be in
+//! vain, and gives every device its turn.
+
+use std::collections::HashSet;
+use std::future::ready;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::{StreamExt, stream};
+
+use super::ask::Ask;
+use super::outcome::Halt;
+use super::run::{Listing, Run};
+use crate::client::CallError;
+
+/// Answers of one kind in a row that make it the carrier's trouble and not the devices'.
+const TROUBLE_AFTER: u32 = 3;
+
+impl Run<'_> {
+    /// Asks for every device that is still waited for, as far as the listing's outcome allows.
+    pub(super) async fn ask_one_by_one(&mut self, listing: Listing) -> Result<(), Halt> {
+        let gaps = self.gaps.clone();
+        let shown: HashSet<_> = gaps.iter().map(|(device, _)| device).collect();
+        let mut missing = self.roster.missing();
+        missing.retain(|device| !shown.contains(device));
+        self.job.turns.order(&mut missing);
+        let allowed = match listing {
+            Listing::None => usize::MAX,
+            Listing::Read | Listing::CutShort(_) => self
+                .job
+                .policy
+                .max_fallback_calls
+                .saturating_sub(gaps.len()),
+        };
+        let left_out = missing.len().saturating_sub(allowed);
+        missing.truncate(allowed);
+        let asks = gaps
+            .into_iter()
+            .map(|(device, merged)| Ask::Usage(device, merged));
+        let asks = asks.chain(missing.into_iter().map(Ask::Device)).collect();
+        self.ask_all(asks).await?;
+        if left_out == 0 {
+            Ok(())
+        } else {
+            Err(self.left_out(left_out, &listing))
+        }
+    }
+
+    fn left_out(&self, devices: usize, listing: &Listing) -> Halt {
+        let why = match listing {
+            Listing::CutShort(error) => format!("the device listing broke off ({error})"),
+            Listing::None | Listing::Read => {
+                format!("{devices} devices are not in the carrier's listing")
+            }
+        };
+        let most = self.job.policy.max_fallback_calls;
+        Halt::BudgetSpent {
+            reason: format!(
+                "{why}; {devices} were not asked for one by one (max_fallback_calls = {most})"
+            ),
+        }
+    }
+
+    async fn ask_all(&mut self, asks: Vec<Ask>) -> Result<(), Halt> {
+        let (job, meter) = (self.job, self.meter);
+        // Once the budget is spent nothing new is asked; answers under way are paid for and kept.
+        let (is_spent, mut spent) = (AtomicBool::new(false), None);
+        let asks = stream::iter(asks).take_while(|_| ready(!is_spent.load(Ordering::Relaxed)));
+        let answers = asks.map(|ask| async move {
+            let device = ask.device().clone();
+            (device, ask.answer(job, meter).await)
+        });
+        let mut answers = pin!(answers.buffer_unordered(job.policy.max_concurrency));
+        let mut trouble = Trouble::default();
+        while let Some((device, answer)) = self.alongside(answers.next()).await? {
+            let in_vain = answer
+                .as_ref()
+                .map_or(true, |reading| reading.usage.is_err());
+            job.turns.taken(&device, in_vain);
+            let error = match answer {
+                Ok(mut reading) => {
+                    let error = reading.trouble.take();
+                    self.accept(&device, reading).await?;
+                    error
+                }
+                Err(error) => Some(error),
+            };
+            let Some(error) = error else {
+                trouble = Trouble::default();
+                continue;
+            };
+            match trouble.halt(&error, meter.answered()) {
+                Some(halt @ Halt::BudgetSpent { .. }) => {
+                    is_spent.store(true, Ordering::Relaxed);
+                    spent = Some(halt);
+                }
+                Some(halt) => return Err(halt),
+                None => self.fail(&device, &error.to_string()),
+            }
+        }
+        spent.map_or(Ok(()), Err)
+    }
+}
+
+/// Tells one device's failure from the carrier's: by how many come in a row.
+#[derive(Debug, Default)]
+struct Trouble {
+    refused: u32,
+    unusable: u32,
+}
+
+impl Trouble {
+    /// Whether `error` ends the asking. Once the carrier has `answered`, a 403 may be about one
+    /// device that is not ours: the credentials have just worked.
+    fn halt(&mut self, error: &CallError, answered: bool) -> Option<Halt> {
+        match error {
+            CallError::Unauthorized { status: 403 } => {
+                self.refused += 1;
+                if answered && self.refused < TROUBLE_AFTER {
+                    None
+                } else {
+                    Run::halt(error)
+                }
+            }
+            CallError::Unavailable { .. }
+            | CallError::Malformed { .. }
+            | CallError::TooLarge { .. } => {
+                self.unusable += 1;
+                let reason = error.to_string();
+                (self.unusable >= TROUBLE_AFTER).then_some(Halt::Outage { reason })
+            }
+            _ => {
+                *self = Self::default();
+                Run::halt(error)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn down() -> CallError {
+        CallError::Unavailable {
+            reason: "status 500".into(),
+        }
+    }
+
+    #[test]
+    fn three_in_a_row_are_the_carrier_s_trouble_and_one_is_a_device_s() {
+        let mut trouble = Trouble::default();
+        assert_eq!(trouble.halt(&down(), true), None);
+        assert_eq!(
+            trouble.halt(&CallError::NotFound, true),
+            None,
+            "an answer in between"
+        );
+        assert_eq!(trouble.halt(&down(), true), None);
+        assert_eq!(trouble.halt(&down(), true), None);
+        assert!(matches!(
+            trouble.halt(&down(), true),
+            Some(Halt::Outage { .. })
+        ));
+    }
+
+    #[test]
+    fn a_403_is_about_one_device_only_once_the_credentials_have_worked_and_not_for_ever() {
+        let forbidden = CallError::Unauthorized { status: 403 };
+        let halt = Trouble::default().halt(&forbidden, false);
+        assert!(matches!(halt, Some(Halt::Credentials { .. })));
+        let mut trouble = Trouble::default();
+        assert_eq!(trouble.halt(&forbidden, true), None);
+        assert_eq!(trouble.halt(&forbidden, true), None);
+        assert!(matches!(
+            trouble.halt(&forbidden, true),
+            Some(Halt::Credentials { .. })
+        ));
+    }
+}

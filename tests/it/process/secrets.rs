@@ -1,0 +1,105 @@
+//! A key never leaves: not in any output, at the most talkative level, whatever goes wrong.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use carrier_sync::simulator::{SimulatedAccount, SimulatorConfig};
+use carrier_sync::store::IntegrationChange;
+
+use super::Place;
+
+const CANARY: &str = "canary-7f3a9d-key";
+/// `apikey:canary-7f3a9d-key` as HTTP Basic sends it, without the end that depends on what follows.
+const CANARY_IN_BASIC: &str = "YXBpa2V5OmNhbmFyeS03ZjNhOWQta2V5";
+
+/// A carrier that answers every call the same way and repeats what it was sent.
+fn answers_with(head: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut request = [0; 4096];
+            let read = stream.read(&mut request).unwrap_or(0);
+            let echo = String::from_utf8_lossy(&request[..read]).into_owned();
+            let body = format!("{{\"success\":false,\"error\":{echo:?},\"key\":\"{CANARY}\"}}");
+            let answer = format!(
+                "{head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://{address}/api/1")
+}
+
+#[test]
+fn a_key_is_in_no_output_and_no_record_whatever_goes_wrong() {
+    let place = Place::new(SimulatorConfig {
+        accounts: vec![SimulatedAccount::numbered(1, 3)],
+        ..SimulatorConfig::default()
+    })
+    .with("LOG__LEVEL", "trace")
+    .with("CARRIERS__HOLOGRAM__MAX_ATTEMPTS", "1");
+    let id = place.link();
+    let refused = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}/api/1", listener.local_addr().unwrap())
+    };
+    let addresses = [
+        ("a wrong key", place.simulator.base_url()),
+        (
+            "a redirect",
+            answers_with(
+                "HTTP/1.1 302 Found\r\nLocation: http://localhost:1/?apikey=canary-7f3a9d-key",
+            ),
+        ),
+        (
+            "a refusal that repeats it",
+            answers_with("HTTP/1.1 400 Bad Request\r\nContent-Type: application/json"),
+        ),
+        (
+            "an answer that repeats it",
+            answers_with("HTTP/1.1 200 OK\r\nContent-Type: application/json"),
+        ),
+        ("a refused connection", refused),
+        (
+            "a bad address",
+            format!("http://user:{CANARY}@127.0.0.1:1/"),
+        ),
+        ("another bad address", format!("ftp://x/?apikey={CANARY}")),
+    ];
+    let row_id = carrier_sync::device::IntegrationId::parse(&id).unwrap();
+    for (case, address) in addresses {
+        let change = IntegrationChange {
+            api_key: Some(CANARY.into()),
+            api_base_url: Some(address),
+            ..IntegrationChange::default()
+        };
+        place
+            .ask(async |app| app.store.set_integration(&row_id, &change).await)
+            .unwrap();
+        for command in [
+            vec!["once"],
+            vec!["once", "--json"],
+            vec!["check"],
+            vec!["integrations", "test", &id],
+            vec!["integrations", "list"],
+        ] {
+            let said = place.user.runs(&command);
+            for output in [&said.stdout, &said.stderr] {
+                let told = [CANARY, CANARY_IN_BASIC]
+                    .iter()
+                    .find_map(|secret| output.lines().find(|line| line.contains(secret)));
+                assert_eq!(told, None, "{case}: {command:?}");
+            }
+        }
+        let row = place
+            .ask(async |app| app.store.integrations().await)
+            .unwrap()
+            .remove(0);
+        assert_eq!(row.last_sync_status, "error", "{case}");
+        let reason = row.last_sync_error.unwrap();
+        assert!(!reason.contains("canary"), "{case}: {reason}");
+    }
+}
