@@ -164,12 +164,12 @@ async fn check_policies(transaction: &mut PgConnection) -> Result<(), StoreError
 /// ours hide. It may be meant so; the operator should know.
 async fn warn_of_other_policies(transaction: &mut PgConnection) -> Result<(), StoreError> {
     let others: Vec<(String, String)> = query_as(
-        "SELECT tablename::text, policyname::text FROM pg_policies \
-         WHERE to_regclass(quote_ident(schemaname) || '.' || quote_ident(tablename)) \
-               = ANY (SELECT to_regclass(t) FROM UNNEST($1::text[]) t) \
-           AND permissive = 'PERMISSIVE' \
-           AND policyname NOT IN ('carrier_sync_tenant', 'carrier_sync_service') \
-           AND (roles && ARRAY['public', current_user]::name[]) \
+        "SELECT c.relname::text, p.polname::text FROM pg_policy p \
+         JOIN pg_class c ON c.oid = p.polrelid \
+         WHERE c.oid = ANY (SELECT to_regclass(t) FROM UNNEST($1::text[]) t) AND p.polpermissive \
+           AND p.polname NOT IN ('carrier_sync_tenant', 'carrier_sync_service') \
+           AND EXISTS (SELECT FROM unnest(p.polroles) r \
+                       WHERE r = 0 OR pg_has_role(current_user, r, 'USAGE')) \
          ORDER BY 1, 2",
     )
     .bind(TABLES.iter().map(|table| table.name).collect::<Vec<_>>())

@@ -93,3 +93,20 @@ async fn the_owner_may_test_what_it_has_added_but_not_sync() {
     user.runs(&["once"])
         .fails(1, &["owns table", "migrate --service-role"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platforms_own_policy_is_told_and_one_for_other_roles_is_not() {
+    let database = TestDatabase::migrated().await;
+    let on = "ON device_connections FOR SELECT";
+    database
+        .execute(&format!(
+            "CREATE POLICY platform_reads {on} TO PUBLIC USING (true); \
+             CREATE POLICY owner_reads {on} TO {} USING (true)",
+            database.owner_role()
+        ))
+        .await;
+    let service = User::new().with("DATABASE_URL", &database.service_url());
+    let said = service.runs(&["once"]).succeeds();
+    assert!(said.stderr.contains("platform_reads"), "{said:?}");
+    assert!(!said.stderr.contains("owner_reads"), "{said:?}");
+}
