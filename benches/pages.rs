@@ -137,6 +137,7 @@ fn transport() -> Transport {
 fn destination(simulator: &Simulator, answers: &Answers) -> Destination {
     let authorization = answers.carrier.authorize(&answers.account).expect("a key");
     Destination {
+        carrier: answers.carrier,
         base: parse_base_url(&simulator.base_url(), true).expect("an address"),
         scrubber: Scrubber::new(&answers.account, &authorization),
         authorization,

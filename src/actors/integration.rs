@@ -33,6 +33,8 @@ pub struct IntegrationParts {
     pub interval: Duration,
     /// Time until the first one.
     pub first_delay: Duration,
+    /// Time until another try where a person must change something.
+    pub parked_retry: Duration,
     /// Where devices are read.
     pub store: Arc<dyn Store>,
     /// Where updates go.
@@ -164,20 +166,19 @@ impl IntegrationActor {
 
     fn follow(&mut self, next: Next, report: &SyncReport, ctx: &mut Context<Self>) {
         let reason = report.error.clone();
+        // What a person must change may change elsewhere than in the row: a key is restored at the
+        // carrier, a name resolves to a public address again. A try costs one call.
+        let parked_retry = self.parts.parked_retry;
         let (state, delay) = match next {
-            Next::OnTime(delay) => (ActorState::Idle, Some(delay)),
-            Next::BackOff(delay) => (ActorState::BackingOff, Some(delay)),
+            Next::OnTime(delay) => (ActorState::Idle, delay),
+            Next::BackOff(delay) => (ActorState::BackingOff, delay),
             Next::AwaitChange => match report.halt {
-                Some(Halt::Credentials { .. }) => (ActorState::NeedsCredentials, None),
-                _ => (ActorState::Parked, None),
+                Some(Halt::Credentials { .. }) => (ActorState::NeedsCredentials, parked_retry),
+                _ => (ActorState::Parked, parked_retry),
             },
         };
         self.rest(state, reason);
-        self.end_or(ctx, |actor, ctx| {
-            if let Some(delay) = delay {
-                actor.wait(delay, ctx);
-            }
-        });
+        self.end_or(ctx, |actor, ctx| actor.wait(delay, ctx));
     }
 
     fn rest(&mut self, state: ActorState, reason: Option<String>) {

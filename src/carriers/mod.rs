@@ -61,6 +61,14 @@ pub trait Carrier: Send + Sync + std::fmt::Debug {
     /// [`BadAccount`] when the integration lacks what this carrier needs.
     fn authorize(&self, account: &Account) -> Result<Authorization, BadAccount>;
 
+    /// Whether a refusal with this status (never 2xx nor 429, which need no words) and this body means
+    /// "too fast": some carriers say so with the status of refused credentials.
+    ///
+    /// The body is as it came and may be cut, empty or HTML.
+    fn is_throttling(&self, _status: u16, _body: &[u8]) -> bool {
+        false
+    }
+
     /// A harmless call that shows whether credentials and account work.
     fn probe(&self, account: &Account, pages: PageSizes) -> Box<dyn Walk<DeviceRecord>>;
 

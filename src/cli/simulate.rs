@@ -13,7 +13,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use crate::simulator::{Billing, Latency, SimulatedAccount, Simulator, SimulatorConfig};
+use crate::simulator::{Billing, FaultList, Latency, SimulatedAccount, Simulator, SimulatorConfig};
 
 /// How the organisations pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -84,6 +84,11 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     pub growth: u64,
 
+    /// Faults: 0.3 spoils that part of the answers in every way from which a client recovers by itself;
+    /// a list such as 503=0.1,reset=0.05 names them; a name alone strikes every call
+    #[arg(long, value_name = "PART|NAME=PART,…", default_value = "0")]
+    pub faults: FaultList,
+
     /// The carrier's date, which stands still, as 2026-11-23T12:00:00Z [default: when it starts]
     #[arg(long, value_name = "TIME")]
     pub now: Option<DateTime<Utc>>,
@@ -111,6 +116,7 @@ impl SimulateArgs {
             max_device_page: self.max_device_page,
             multi_link_percent: self.multi_link_percent,
             growth_bytes_per_second: self.growth,
+            faults: self.faults.0.clone(),
             ..SimulatorConfig::default()
         }
     }
@@ -226,6 +232,7 @@ impl fmt::Display for Introduction<'_> {
         writeln!(f, "  API    {base_url}")?;
         writeln!(f, "  truth  {admin_url}/truth?orgid=ORG")?;
         writeln!(f, "  calls  {admin_url}/calls")?;
+        writeln!(f, "  faults {admin_url}/faults")?;
         writeln!(
             f,
             "\n  {:<8} {:<22} {:>8}  billing",

@@ -1,5 +1,5 @@
 //! One attempt of one call: the request goes out, status and capped body come in. No permits, no
-//! retries, and no idea what a body means.
+//! retries, and no idea what a body means: of a refusal the carrier's dialect is asked.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::egress::{EgressRefused, GuardedResolver};
 use super::error::SetUpError;
 use super::retry::retry_after;
 use super::scrub::Scrubber;
-use crate::carriers::{Authorization, Request};
+use crate::carriers::{Authorization, Carrier, Request};
 
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("carrier-sync/", env!("CARGO_PKG_VERSION"));
@@ -90,6 +90,8 @@ pub struct Transport {
 /// Where one account's requests go and how they prove who they are.
 #[derive(Debug, Clone)]
 pub struct Destination {
+    /// Says which refusals mean "too fast".
+    pub carrier: &'static dyn Carrier,
     /// Base address; paths are appended to it.
     pub base: Url,
     /// The header to add.
@@ -178,10 +180,12 @@ impl Transport {
         if status.is_success() {
             return body;
         }
-        // The status has said it all; a refusal whose body is cut or huge is still that refusal.
-        Err(refusal(status, pause, || {
-            to.scrubber.error_text(&body.unwrap_or_default())
-        }))
+        // A refusal whose body is cut or huge is still that refusal.
+        let body = body.unwrap_or_default();
+        if to.carrier.is_throttling(status.as_u16(), &body) {
+            return Err(Failure::Throttled { pause });
+        }
+        Err(refusal(status, pause, || to.scrubber.error_text(&body)))
     }
 
     fn pause(&self, response: &Response, now: DateTime<Utc>) -> Option<Duration> {
@@ -270,7 +274,7 @@ fn refusal(
         500..=599 => Failure::Down {
             reason: format!("status {code}"),
         },
-        300..=399 => Failure::Rejected {
+        301 | 302 | 303 | 307 | 308 => Failure::Down {
             reason: format!("status {code}: a redirect to another host is not followed"),
         },
         _ => Failure::Rejected {
@@ -359,10 +363,10 @@ mod tests {
         for code in [408, 502, 503, 504] {
             assert!(matches!(decide(code), Failure::Transient { .. }), "{code}");
         }
-        for code in [500, 501, 520, 599] {
+        for code in [302, 308, 500, 501, 520, 599] {
             assert!(matches!(decide(code), Failure::Down { .. }), "{code}");
         }
-        for code in [302, 400, 405, 422, 418] {
+        for code in [304, 400, 405, 422, 418] {
             assert!(matches!(decide(code), Failure::Rejected { .. }), "{code}");
         }
     }

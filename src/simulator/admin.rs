@@ -77,7 +77,11 @@ async fn faults(state: Data<State>) -> HttpResponse {
 }
 
 async fn inject(state: Data<State>, fault: Json<Fault>) -> HttpResponse {
-    state.faults.inject(fault.into_inner());
+    let fault = fault.into_inner();
+    if let Err(reason) = fault.validate() {
+        return HttpResponse::UnprocessableEntity().body(format!("{reason}\n"));
+    }
+    state.faults.inject(fault);
     HttpResponse::NoContent().finish()
 }
 
@@ -94,7 +98,8 @@ fn stream_devices(
     header: &'static str,
     write: fn(&Device, &mut String),
 ) -> HttpResponse {
-    let fleet = state.fleet_now();
+    // 0 is nobody's: only what concerns every organisation.
+    let fleet = state.true_fleet(scope.orgid.unwrap_or(0));
     let organisations = match scope.orgid {
         None => fleet
             .accounts()

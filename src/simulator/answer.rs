@@ -23,12 +23,17 @@ const DEFAULT_LIMIT: usize = 100;
 /// Most rows of a usage page.
 const MAX_USAGE_LIMIT: usize = 5_000;
 
+/// Rows that a skipping cursor leaves out after each page that continues.
+const SKIPPED_ROWS: usize = 3;
+
 /// How a listing treats its cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Paging {
     Honest,
     Repeating,
     NeverEnding,
+    Skipping,
+    Overlapping,
 }
 
 /// What is asked, and by whom.
@@ -47,7 +52,10 @@ type Answered = Result<Answer, Answer>;
 
 impl Question<'_> {
     pub(super) fn answer(&self) -> Answer {
-        let fleet = self.state.fleet_now();
+        let fleet =
+            self.state
+                .faults
+                .change(self.state.fleet_now(), self.endpoint, self.organisations);
         let query = web::Query::<Query>::from_query(self.request.query_string());
         let query = query.map(web::Query::into_inner).unwrap_or_default();
         let answered = match self.endpoint {
@@ -164,8 +172,10 @@ impl Question<'_> {
         for cursor in cursors {
             below = below.or(number(query, cursor)?);
         }
-        if self.paging == Paging::Repeating {
-            below = None;
+        match self.paging {
+            Paging::Repeating => below = None,
+            Paging::Overlapping => below = below.map(|id| id + 1),
+            Paging::Honest | Paging::NeverEnding | Paging::Skipping => {}
         }
         Ok(PageRequest {
             limit: limit.min(most),
@@ -173,14 +183,20 @@ impl Question<'_> {
         })
     }
 
-    fn listing<T: Serialize>(&self, cursor: &str, asked: PageRequest, page: Page<T>) -> Answer {
+    fn listing<T: Serialize>(&self, cursor: &str, asked: PageRequest, mut page: Page<T>) -> Answer {
+        if self.paging == Paging::Skipping && page.continues {
+            // The cursor stays where it was: what is left out here is on no page.
+            page.rows
+                .truncate(page.rows.len().saturating_sub(SKIPPED_ROWS).max(1));
+        }
         // A cursor that was never a row's, below all that were: the end without an end.
         let past_the_end = asked.below.unwrap_or(1_000_000_000).saturating_sub(1);
         let last_id = match self.paging {
             Paging::NeverEnding => page.last_id.or(Some(past_the_end)),
-            Paging::Honest | Paging::Repeating => page.last_id,
+            _ => page.last_id,
         };
-        let continues = page.continues || self.paging != Paging::Honest;
+        let is_endless = matches!(self.paging, Paging::Repeating | Paging::NeverEnding);
+        let continues = page.continues || is_endless;
         let last_id = last_id.unwrap_or(0);
         let habit = self.state.draw.of(Topic::Page, last_id);
         let size = match habit.below(8) {

@@ -10,12 +10,10 @@ use super::{
     call_log::OngoingCall,
     draw::Topic,
     fault::{Endpoint, FaultKind},
-    response::{failure, html, injected, throttled},
+    response::{failure, html, injected, redirect, throttled},
     server::State,
+    spoil::{self, FOREVER},
 };
-
-/// Longer than any caller waits.
-const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// The base path and everything below it.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -64,20 +62,48 @@ async fn pass_stages(
         paging,
     };
     match state.faults.meet(endpoint, organisations) {
-        None | Some(FaultKind::RevokeKey) => question(Paging::Honest).answer().respond(),
-        Some(FaultKind::RepeatCursor) => question(Paging::Repeating).answer().respond(),
-        Some(FaultKind::NeverEndingCursor) => question(Paging::NeverEnding).answer().respond(),
-        Some(FaultKind::Truncate) => question(Paging::Honest).answer().cut().respond(),
-        Some(FaultKind::Html) => html(),
-        Some(FaultKind::Status {
+        None => question(Paging::Honest).answer().respond(),
+        Some(what) => spoilt(what, question).await,
+    }
+}
+
+/// The answer as the fault leaves it.
+async fn spoilt<'a>(what: FaultKind, question: impl Fn(Paging) -> Question<'a>) -> HttpResponse {
+    let honest = || question(Paging::Honest).answer();
+    let paged = |paging| question(paging).answer().respond();
+    let request = question(Paging::Honest).request;
+    match what {
+        FaultKind::Status {
             status,
             retry_after,
             body,
-        }) => injected(status, retry_after, body),
-        Some(FaultKind::Hang) => {
+        } => injected(status, retry_after, body),
+        FaultKind::Redirect { location } => redirect(&location),
+        FaultKind::Reset => spoil::reset(request),
+        FaultKind::ResetMidBody => spoil::reset_mid_body(request, &honest()),
+        FaultKind::Hang => {
             sleep(FOREVER).await;
             HttpResponse::GatewayTimeout().finish()
         }
+        FaultKind::HangMidBody => spoil::hang_mid_body(&honest()),
+        FaultKind::Drip { millis_per_byte } => {
+            spoil::drip(&honest(), Duration::from_millis(millis_per_byte))
+        }
+        FaultKind::Truncate => honest().cut().respond(),
+        FaultKind::Html => html(),
+        FaultKind::WrongTypes { only } => spoil::wrong_types(&honest(), only.as_deref()),
+        FaultKind::Oversized { bytes } => spoil::oversized(&honest(), bytes),
+        FaultKind::GzipBomb { bytes } => spoil::gzip_bomb(&honest(), bytes),
+        FaultKind::RepeatCursor => paged(Paging::Repeating),
+        FaultKind::NeverEndingCursor => paged(Paging::NeverEnding),
+        FaultKind::SkippingCursor => paged(Paging::Skipping),
+        FaultKind::RowTwice => paged(Paging::Overlapping),
+        // Of other stages, or drawn already.
+        FaultKind::VanishingDevice { .. }
+        | FaultKind::NewCycle
+        | FaultKind::Correction
+        | FaultKind::RevokeKey
+        | FaultKind::AnyOf { .. } => honest().respond(),
     }
 }
 

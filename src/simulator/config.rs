@@ -4,7 +4,10 @@ use std::{collections::HashSet, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::fleet::{MAX_ACCOUNTS, MAX_DEVICES};
+use super::{
+    fault::Fault,
+    fleet::{MAX_ACCOUNTS, MAX_DEVICES},
+};
 
 /// How an organisation pays, which decides its billing cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,6 +86,8 @@ pub struct SimulatorConfig {
     /// Bytes that every `LIVE` link uses per second of real time since the start; 0: none, so that
     /// the truth stands still.
     pub growth_bytes_per_second: u64,
+    /// Faults in force from the start.
+    pub faults: Vec<Fault>,
     /// Threads that answer.
     pub workers: usize,
 }
@@ -101,6 +106,7 @@ impl Default for SimulatorConfig {
             multi_link_percent: 5.0,
             long_session_list_percent: 5.0,
             growth_bytes_per_second: 0,
+            faults: Vec::new(),
             workers: 1,
         }
     }
@@ -148,6 +154,9 @@ impl SimulatorConfig {
             if !(0.0..=100.0).contains(&percent) {
                 return wrong(format!("{percent} percent; must be from 0 to 100"));
             }
+        }
+        for fault in &self.faults {
+            fault.validate().map_err(InvalidConfig)?;
         }
         Ok(())
     }

@@ -61,7 +61,7 @@ impl Device {
         lay_windows(&mut links, fleet.now);
         let last_session = LastSession::generate(&links, fleet.now, draw);
         // Created in the order of the ids and before any claim, as a listing "newest first" promises.
-        let created = fleet.now - OLDEST_CLAIM - 400 * DAY + (index % 10_000_000).cast_signed();
+        let created = fleet.epoch - OLDEST_CLAIM - 400 * DAY + (index % 10_000_000).cast_signed();
         Self {
             id,
             org_id: account.org_id,
@@ -83,7 +83,7 @@ fn claims(fleet: &Fleet, billing: Billing, draw: Draw) -> Vec<UnixSeconds> {
         true => 3,
     };
     let first = first_claim(fleet, billing, draw);
-    let room = (fleet.now - first).min(10 * DAY);
+    let room = (fleet.epoch - first).min(10 * DAY);
     (0..count)
         .map(|slot| match slot {
             0 => first,
@@ -93,7 +93,7 @@ fn claims(fleet: &Fleet, billing: Billing, draw: Draw) -> Vec<UnixSeconds> {
 }
 
 fn first_claim(fleet: &Fleet, billing: Billing, draw: Draw) -> UnixSeconds {
-    let now = fleet.now;
+    let now = fleet.epoch;
     let place = draw.of(Topic::Claimed, 0);
     // Where a first period may begin: within the last 30 days, or within this month.
     let opens = match billing {

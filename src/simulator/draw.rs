@@ -24,6 +24,8 @@ pub(super) enum Topic {
     Radio,
     Latency,
     Page,
+    Fault,
+    Faults,
 }
 
 /// A point in the tree of draws.

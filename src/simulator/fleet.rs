@@ -10,7 +10,7 @@ use super::{
     device::Device,
     draw::{Draw, Topic},
     link::Link,
-    time::UnixSeconds,
+    time::{DAY, UnixSeconds},
 };
 
 /// Most devices of an account: ids of accounts must not meet.
@@ -43,7 +43,13 @@ pub(super) struct Account {
 pub(super) struct Fleet {
     accounts: Arc<[Account]>,
     draw: Draw,
+    /// The carrier's calendar when the simulator started: claims and pasts are counted from it.
+    pub epoch: UnixSeconds,
     pub now: UnixSeconds,
+    /// Part by which the counters of each present cycle are lower than they were.
+    pub correction_percent: u64,
+    /// A device that is gone.
+    without: Option<u64>,
     pub multi_link_percent: f64,
     pub long_session_list_percent: f64,
     /// What every `LIVE` link used since the simulator started.
@@ -78,7 +84,10 @@ impl Fleet {
         Self {
             accounts: accounts.collect(),
             draw: Draw::seeded(config.seed),
+            epoch: now,
             now,
+            correction_percent: 0,
+            without: None,
             multi_link_percent: config.multi_link_percent,
             long_session_list_percent: config.long_session_list_percent,
             grown_bytes: 0,
@@ -93,6 +102,39 @@ impl Fleet {
         }
     }
 
+    /// The same fleet when so many days have passed.
+    pub(super) fn later_by_days(self, days: i64) -> Self {
+        Self {
+            now: self.now + days * DAY,
+            ..self
+        }
+    }
+
+    /// The same fleet after a correction of what it used in the present cycle.
+    pub(super) fn corrected_by_percent(self, percent: u64) -> Self {
+        Self {
+            correction_percent: percent,
+            ..self
+        }
+    }
+
+    /// The same fleet after this device has gone.
+    pub(super) fn without(self, device: Option<u64>) -> Self {
+        Self {
+            without: device,
+            ..self
+        }
+    }
+
+    /// The device with the highest id among those of these organisations.
+    pub(super) fn newest_device(&self, organisations: &[u64]) -> Option<u64> {
+        organisations
+            .iter()
+            .filter_map(|org_id| self.account(*org_id))
+            .filter_map(|account| (account.first_id + account.devices).checked_sub(1))
+            .max()
+    }
+
     pub(super) fn accounts(&self) -> &[Account] {
         &self.accounts
     }
@@ -105,6 +147,9 @@ impl Fleet {
 
     /// The device of this id, wherever it belongs.
     pub(super) fn device(&self, id: u64) -> Option<Device> {
+        if self.without == Some(id) {
+            return None;
+        }
         let account = self.account_of(id)?;
         Some(self.generate(account, id))
     }
@@ -138,6 +183,7 @@ impl Fleet {
             let end = before.clamp(account.first_id, account.first_id + account.devices);
             (account.first_id..end)
                 .rev()
+                .filter(|id| self.without != Some(*id))
                 .map(move |id| self.generate(account, id))
         })
     }

@@ -61,17 +61,26 @@ impl Link {
         let state = state(draw);
         // A cancelled plan ended at some time in the past and its last period with it.
         let cancelled = (only_link && is_cancelled(state, draw)).then(|| {
-            let since = (fleet.now - claimed).min(60 * DAY);
-            fleet.now - draw.of(Topic::Cancelled, 1).seconds_below(since)
+            let since = (fleet.epoch - claimed).min(60 * DAY);
+            fleet.epoch - draw.of(Topic::Cancelled, 1).seconds_below(since)
         });
-        let at = cancelled.unwrap_or(fleet.now);
-        let mut periods = Periods::at(account.billing, claimed, at, draw);
+        let periods_at =
+            |now| Periods::at(account.billing, claimed, cancelled.unwrap_or(now), draw);
+        let mut periods = periods_at(fleet.now);
+        // A cycle that has passed keeps its bytes, the new one has bytes of its own.
+        let passed = u64::from(periods.end(0) > periods_at(fleet.epoch).end(0));
         if let Some(moment) = cancelled.filter(|moment| *moment > periods.start(0)) {
             periods = periods.cancelled_at(moment);
         }
         let base_bytes = [0, 1, 2].map(|back| {
             if back < periods.count() {
-                usage_bytes(state, draw.of(Topic::Usage, back as u64))
+                let cycle = (back as u64).wrapping_sub(passed);
+                let bytes = usage_bytes(state, draw.of(Topic::Usage, cycle));
+                if back == 0 {
+                    corrected(bytes, fleet.correction_percent)
+                } else {
+                    bytes
+                }
             } else {
                 0
             }
@@ -143,6 +152,11 @@ fn state(draw: Draw) -> &'static str {
 
 pub(super) fn is_cancelled(state: &str, draw: Draw) -> bool {
     state == "DEAD" && draw.of(Topic::Cancelled, 0).percent(80.0)
+}
+
+/// Rounded up, so that what was used never becomes nothing.
+fn corrected(bytes: u64, percent: u64) -> u64 {
+    (bytes * (100 - percent)).div_ceil(100)
 }
 
 /// From nothing to tens of gigabytes; some beyond 32 bits.

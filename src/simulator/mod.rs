@@ -8,7 +8,8 @@
 //!
 //! ```text
 //!  request ─► auth ─► rate limit ─► latency ─► faults ─► answer            (api.rs)
-//!             401       429          sleep      fault.rs    answer.rs ─► pages.rs ─► wire.rs
+//!             401       429          sleep     faults.rs    answer.rs ─► pages.rs ─► wire.rs
+//!                                                  spoil.rs
 //!                                                                           ▲
 //!  /sim/truth, /sim/calls, /sim/faults (admin.rs)                           │
 //!        ▲          ▲                                                       │
@@ -27,7 +28,10 @@ mod config;
 mod device;
 mod draw;
 mod fault;
+mod fault_names;
+mod faults;
 mod fleet;
+mod gzip;
 mod limiter;
 mod link;
 mod pages;
@@ -35,12 +39,14 @@ mod period;
 mod response;
 mod server;
 mod session;
+mod spoil;
 mod time;
 mod truth;
 mod wire;
 
 pub use calls::{AccountCalls, Arrival, Calls, EndpointCalls};
 pub use config::{Billing, InvalidConfig, Latency, SimulatedAccount, SimulatorConfig};
-pub use fault::{Endpoint, Fault, FaultKind};
+pub use fault::{Endpoint, Fault, FaultKind, RetryAfter};
+pub use fault_names::FaultList;
 pub use server::Simulator;
 pub use truth::Truth;

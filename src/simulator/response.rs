@@ -1,12 +1,13 @@
 //! Answers as bytes and status, true or injected, in the carrier's error shape where they fail.
 
 use actix_web::{
-    HttpResponse,
+    HttpResponse, HttpResponseBuilder,
     http::{StatusCode, header},
 };
+use chrono::Utc;
 use serde::Serialize;
 
-use super::wire::Failure;
+use super::{fault::RetryAfter, time::to_utc, wire::Failure};
 
 /// A finished answer.
 pub(super) struct Answer {
@@ -47,10 +48,19 @@ impl Answer {
         self
     }
 
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Status and type, without the body.
+    pub(super) fn head(&self) -> HttpResponseBuilder {
+        let mut head = HttpResponse::build(self.status);
+        head.content_type("application/json");
+        head
+    }
+
     pub(super) fn respond(self) -> HttpResponse {
-        HttpResponse::build(self.status)
-            .content_type("application/json")
-            .body(self.body)
+        self.head().body(self.body)
     }
 }
 
@@ -59,7 +69,7 @@ pub(super) fn failure(status: StatusCode, error: &str) -> HttpResponse {
 }
 
 pub(super) fn throttled(retry_after_seconds: Option<u64>) -> HttpResponse {
-    let retry_after = retry_after_seconds.map(|seconds| seconds.to_string());
+    let retry_after = retry_after_seconds.map(|seconds| RetryAfter::Text(seconds.to_string()));
     injected(StatusCode::TOO_MANY_REQUESTS.as_u16(), retry_after, None)
 }
 
@@ -70,7 +80,7 @@ pub(super) fn html() -> HttpResponse {
 
 pub(super) fn injected(
     status: u16,
-    retry_after: Option<String>,
+    retry_after: Option<RetryAfter>,
     body: Option<String>,
 ) -> HttpResponse {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -86,10 +96,24 @@ pub(super) fn injected(
         None => Answer::failed(status, error),
     };
     let mut response = answer.respond();
+    let retry_after = retry_after.map(|value| match value {
+        RetryAfter::Text(text) => text,
+        RetryAfter::DateIn { date_in_seconds } => {
+            to_utc(Utc::now().timestamp().saturating_add(date_in_seconds))
+                .format("%a, %d %b %Y %H:%M:%S GMT")
+                .to_string()
+        }
+    });
     if let Some(value) = retry_after.and_then(|text| header::HeaderValue::try_from(text).ok()) {
         response.headers_mut().insert(header::RETRY_AFTER, value);
     }
     response
+}
+
+pub(super) fn redirect(location: &str) -> HttpResponse {
+    HttpResponse::Found()
+        .insert_header((header::LOCATION, location))
+        .finish()
 }
 
 pub(super) fn not_found(error: &str) -> Answer {

@@ -12,15 +12,8 @@ use actix_web::{App, HttpServer, dev::ServerHandle, web};
 use chrono::Utc;
 
 use super::{
-    admin, api,
-    auth::Keyring,
-    call_log::CallLog,
-    calls::Calls,
-    config::SimulatorConfig,
-    draw::Draw,
-    fault::{Fault, Faults},
-    fleet::Fleet,
-    limiter::Limiter,
+    admin, api, auth::Keyring, call_log::CallLog, calls::Calls, config::SimulatorConfig,
+    draw::Draw, fault::Fault, faults::Faults, fleet::Fleet, limiter::Limiter, spoil::keep_wire,
     truth::Truth,
 };
 
@@ -40,6 +33,12 @@ pub(super) struct State {
 }
 
 impl State {
+    /// The fleet that is true for an organisation: with what it used since the start, and what
+    /// standing faults have made of it.
+    pub(super) fn true_fleet(&self, org_id: u64) -> Fleet {
+        self.faults.change_truth(self.fleet_now(), org_id)
+    }
+
     /// The fleet with what it used since the start.
     pub(super) fn fleet_now(&self) -> Fleet {
         let seconds = self.started.elapsed().as_secs();
@@ -97,7 +96,7 @@ impl Simulator {
         State {
             keyring: Keyring::new(&fleet),
             limiter: Limiter::new(config.requests_per_second, config.burst),
-            faults: Faults::default(),
+            faults: Faults::new(Draw::seeded(config.seed), &config.faults),
             calls: CallLog::new(),
             draw: Draw::seeded(config.seed),
             origin: format!("http://{address}"),
@@ -134,7 +133,7 @@ impl Simulator {
     /// What is true of every device of an organisation, highest id first; empty for an unknown one.
     #[must_use]
     pub fn truth(&self, org_id: u64) -> Vec<Truth> {
-        let fleet = self.state.fleet_now();
+        let fleet = self.state.true_fleet(org_id);
         let accounts: Vec<_> = fleet.account(org_id).into_iter().collect();
         fleet
             .devices_below(&accounts, None)
@@ -153,7 +152,8 @@ impl Simulator {
         self.state.calls.reset();
     }
 
-    /// Puts a fault in force, after those already in force.
+    /// Puts a fault in force, after those already in force. One that [`Fault::validate`] refuses
+    /// strikes no call.
     pub fn inject(&self, fault: Fault) {
         self.state.faults.inject(fault);
     }
@@ -205,6 +205,7 @@ fn serve(
                 .configure(admin::routes)
         })
         .workers(workers)
+        .on_connect(keep_wire)
         // A caller that hung up is no longer calling; otherwise its timeout would inflate the peaks.
         .h1_allow_half_closed(false)
         .disable_signals()

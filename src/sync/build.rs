@@ -144,6 +144,7 @@ impl JobBuilder {
                 .account(carrier.code(), &host, account, settings.limits),
             transport: self.transport.clone(),
             destination: Destination {
+                carrier,
                 base,
                 scrubber: Scrubber::new(account, &authorization),
                 authorization,

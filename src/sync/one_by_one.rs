@@ -124,7 +124,9 @@ impl Trouble {
                     Run::halt(error)
                 }
             }
-            CallError::Unavailable { .. } | CallError::Malformed { .. } => {
+            CallError::Unavailable { .. }
+            | CallError::Malformed { .. }
+            | CallError::TooLarge { .. } => {
                 self.unusable += 1;
                 let reason = error.to_string();
                 (self.unusable >= TROUBLE_AFTER).then_some(Halt::Outage { reason })

@@ -651,7 +651,7 @@ async fn answers_have_the_keys_of_the_documented_examples() {
 async fn injected_faults_strike_as_named_and_end() {
     let simulator = start(config(30));
     let caller = Caller::of(&simulator);
-    let retry_after = Some("garbage".to_owned());
+    let retry_after = Some("garbage".into());
     let status = FaultKind::Status {
         status: 503,
         retry_after,

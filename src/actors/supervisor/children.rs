@@ -255,6 +255,7 @@ fn parts(
         job,
         interval,
         first_delay: schedule::first_delay(last, interval, now, phase),
+        parked_retry: parts.parked_retry,
         store: Arc::clone(&parts.store),
         writer,
         board: Arc::clone(&parts.board),

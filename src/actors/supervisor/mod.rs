@@ -56,7 +56,7 @@ pub struct SupervisorParts {
     pub discover_interval: Duration,
     /// The first syncs after a start are spread over this.
     pub start_spread: Duration,
-    /// A parked integration is tried again after this.
+    /// An integration that is parked or needs credentials is tried again after this.
     pub parked_retry: Duration,
     /// Create or upgrade the schema first.
     pub migrate: bool,

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use crate::carriers::{
@@ -116,16 +116,31 @@ impl<D> Envelope<'_, D> {
 }
 
 fn refused(text: &str) -> ReadError {
-    let lower = text.to_lowercase();
-    let text = quote(text);
-    if ["rate limit", "too many requests", "throttl"]
-        .iter()
-        .any(|word| lower.contains(word))
-    {
-        ReadError::Throttled(text)
+    let quoted = quote(text);
+    if says_too_fast(text) {
+        ReadError::Throttled(quoted)
     } else {
-        ReadError::Rejected(text)
+        ReadError::Rejected(quoted)
     }
+}
+
+fn says_too_fast(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    ["rate limit", "too many requests", "throttl"]
+        .iter()
+        .any(|words| lower.contains(words))
+}
+
+/// Whether the body of a refusal says "too fast", whatever its status says.
+pub(super) fn is_throttling(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let envelope = serde_json::from_str::<Envelope<'_, Option<IgnoredAny>>>(&text);
+    envelope.is_ok_and(|envelope| {
+        envelope
+            .error
+            .value()
+            .is_some_and(|text| says_too_fast(&text))
+    })
 }
 
 /// The carrier's words on one line and of a length to be logged.
@@ -169,6 +184,29 @@ mod tests {
             .map(|row| matches!(row, Field::Value(_)))
             .collect();
         assert_eq!(read, [true, false, false, true]);
+    }
+
+    #[test]
+    fn a_refusal_says_too_fast_in_its_error_and_nowhere_else() {
+        let fast = [
+            r#"{"success":false,"error":"API rate limit exceeded"}"#,
+            r#"{"error":"Too Many Requests"}"#,
+            r#"{"success":false,"error":"request was throttled","data":[{}]}"#,
+        ];
+        for body in fast {
+            assert!(is_throttling(body.as_bytes()), "{body}");
+        }
+        let other: [&[u8]; 6] = [
+            b"",
+            b"<html>rate limit</html>",
+            br#"{"success":false,"error":"Invalid API key"}"#,
+            br#"{"success":false,"error":429}"#,
+            br#"{"success":false,"message":"rate limit"}"#,
+            br#"{"success":false,"error":"rate limit"#,
+        ];
+        for body in other {
+            assert!(!is_throttling(body));
+        }
     }
 
     #[test]

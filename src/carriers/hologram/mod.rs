@@ -52,6 +52,10 @@ impl Carrier for Hologram {
         })
     }
 
+    fn is_throttling(&self, _: u16, body: &[u8]) -> bool {
+        envelope::is_throttling(body)
+    }
+
     fn probe(&self, account: &Account, pages: PageSizes) -> Box<dyn Walk<DeviceRecord>> {
         let query = query(account, 1, []);
         Box::new(Listing::<Devices>::new(

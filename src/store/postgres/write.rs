@@ -63,24 +63,32 @@ async fn write_tenant(
     explain(transaction, tenant, failures).await
 }
 
+/// Whether the stored start of a cycle is better known than the update's: the carrier has named it
+/// before, and the update only derives one for the same cycle (ends of one cycle are off by seconds).
+macro_rules! knows_start {
+    () => {
+        "(u.cycle_source = 'derived' AND d.billing_cycle_source = 'reported' \
+          AND d.billing_cycle_end > u.cycle_end - interval '10 minutes' \
+          AND d.billing_cycle_end < u.cycle_end + interval '10 minutes')"
+    };
+}
+
 /// One row per element of the arrays, one array per field. A start that the carrier once reported is
 /// not replaced by one derived for the same cycle. Answers the rows that matched nothing,
 /// decided by the statement itself: a look before or after would race with an operator.
-const UPDATE: &str = "\
-    WITH written AS ( \
+const UPDATE: &str = concat!(
+    "WITH written AS ( \
         UPDATE device_connections AS d SET \
             data_used_bytes = COALESCE(u.bytes, d.data_used_bytes), \
             data_used_mb = COALESCE(u.mb_hundredths * 0.01, d.data_used_mb), \
             data_used_updated_at = COALESCE(u.read_at, d.data_used_updated_at), \
-            billing_cycle_start = CASE WHEN (u.cycle_source, d.billing_cycle_source, \
-                    u.cycle_end) = ('derived', 'reported', d.billing_cycle_end) \
-                THEN d.billing_cycle_start \
-                ELSE COALESCE(u.cycle_start, d.billing_cycle_start) END, \
+            billing_cycle_start = CASE WHEN ",
+    knows_start!(),
+    " THEN d.billing_cycle_start ELSE COALESCE(u.cycle_start, d.billing_cycle_start) END, \
             billing_cycle_end = COALESCE(u.cycle_end, d.billing_cycle_end), \
-            billing_cycle_source = CASE WHEN (u.cycle_source, d.billing_cycle_source, \
-                    u.cycle_end) = ('derived', 'reported', d.billing_cycle_end) \
-                THEN d.billing_cycle_source \
-                ELSE COALESCE(u.cycle_source, d.billing_cycle_source) END, \
+            billing_cycle_source = CASE WHEN ",
+    knows_start!(),
+    " THEN d.billing_cycle_source ELSE COALESCE(u.cycle_source, d.billing_cycle_source) END, \
             sim_status = COALESCE(u.sim_status, d.sim_status), \
             network_status = COALESCE(u.network_status, d.network_status), \
             sim_iccid = COALESCE(d.sim_iccid, u.sim_iccid), \
@@ -96,7 +104,8 @@ const UPDATE: &str = "\
         RETURNING u.position \
     ) \
     SELECT position FROM generate_series(1, cardinality($2::text[])::bigint) AS position \
-    EXCEPT SELECT position FROM written";
+    EXCEPT SELECT position FROM written"
+);
 
 /// Updates rows and answers the indices of those that matched nothing.
 async fn update(

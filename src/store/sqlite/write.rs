@@ -61,6 +61,15 @@ async fn write_tenant(
     Ok(failures)
 }
 
+/// Whether the stored start of a cycle is better known than the update's: the carrier has named it
+/// before, and the update only derives one for the same cycle (ends of one cycle are off by seconds).
+macro_rules! knows_start {
+    () => {
+        "(u.value ->> 8 = 'derived' AND d.billing_cycle_source = 'reported' \
+          AND abs(unixepoch(d.billing_cycle_end) - unixepoch(u.value ->> 7)) < 600)"
+    };
+}
+
 /// The tenant comes out of the rows like the device: given as a parameter, it would invite the planner
 /// to walk the tenant's devices and read the whole batch anew for each (rows times rows).
 const UPDATE: &str = concat!(
@@ -68,13 +77,13 @@ const UPDATE: &str = concat!(
         data_used_bytes = COALESCE(u.value ->> 3, d.data_used_bytes), \
         data_used_mb = COALESCE((u.value ->> 4) / 100.0, d.data_used_mb), \
         data_used_updated_at = COALESCE(u.value ->> 5, d.data_used_updated_at), \
-        billing_cycle_start = CASE WHEN u.value ->> 8 = 'derived' \
-                AND d.billing_cycle_source = 'reported' AND d.billing_cycle_end = u.value ->> 7 \
-            THEN d.billing_cycle_start ELSE COALESCE(u.value ->> 6, d.billing_cycle_start) END, \
+        billing_cycle_start = CASE WHEN ",
+    knows_start!(),
+    " THEN d.billing_cycle_start ELSE COALESCE(u.value ->> 6, d.billing_cycle_start) END, \
         billing_cycle_end = COALESCE(u.value ->> 7, d.billing_cycle_end), \
-        billing_cycle_source = CASE WHEN u.value ->> 8 = 'derived' \
-                AND d.billing_cycle_source = 'reported' AND d.billing_cycle_end = u.value ->> 7 \
-            THEN d.billing_cycle_source ELSE COALESCE(u.value ->> 8, d.billing_cycle_source) END, \
+        billing_cycle_source = CASE WHEN ",
+    knows_start!(),
+    " THEN d.billing_cycle_source ELSE COALESCE(u.value ->> 8, d.billing_cycle_source) END, \
         sim_status = COALESCE(u.value ->> 9, d.sim_status), \
         network_status = COALESCE(u.value ->> 10, d.network_status), \
         sim_iccid = COALESCE(d.sim_iccid, u.value ->> 11), \

@@ -54,7 +54,7 @@ async fn a_redirect_elsewhere_is_not_followed_and_nothing_arrives_there() {
             .await
             .unwrap_err();
         assert!(
-            matches!(error, CallError::Rejected { .. }),
+            matches!(error, CallError::Unavailable { .. }),
             "{to}: {error:?}"
         );
         assert!(error.to_string().contains("redirect"), "{error}");

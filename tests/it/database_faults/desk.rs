@@ -259,6 +259,7 @@ async fn actor(app: &App, witness: &Arc<Witness>, writer: &WriterHandle) -> Addr
         job: Arc::new(app.builder.build(&rows[0]).unwrap()),
         interval: INTERVAL,
         first_delay: NEVER,
+        parked_retry: NEVER,
         store: Arc::clone(witness) as Arc<dyn Store>,
         writer: writer.clone(),
         board: Arc::clone(&app.board),

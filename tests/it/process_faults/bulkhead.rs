@@ -136,7 +136,7 @@ fn make_sick(simulator: &Simulator, org: u64) {
         1..=10 => FaultKind::Hang,
         11..=20 => FaultKind::Status {
             status: 429,
-            retry_after: Some("0".to_owned()),
+            retry_after: Some("0".into()),
             body: None,
         },
         21..=30 => FaultKind::Html,

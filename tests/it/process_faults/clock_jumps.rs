@@ -135,7 +135,7 @@ fn a_pause_lasts_as_long_as_the_carrier_asked_when_the_clock_jumps_an_hour() {
             stage.is(ActorState::Idle).await;
             let throttled = Fault::new(FaultKind::Status {
                 status: 429,
-                retry_after: Some("1".to_owned()),
+                retry_after: Some("1".into()),
                 body: None,
             });
             stage

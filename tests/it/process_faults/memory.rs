@@ -34,7 +34,7 @@ const NUDGE: &str = "\
 fn fault(number: usize) -> Fault {
     let status = |status| FaultKind::Status {
         status,
-        retry_after: Some("0".to_owned()),
+        retry_after: Some("0".into()),
         body: None,
     };
     let what = match number % 7 {

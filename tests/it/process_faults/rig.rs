@@ -86,6 +86,7 @@ impl Rig {
             job: Arc::new(job),
             interval: timer.interval,
             first_delay: timer.first_delay,
+            parked_retry: timer.interval,
             store: Arc::clone(&self.witness) as Arc<dyn Store>,
             writer: self.writer.clone(),
             board: Arc::clone(&self.app.board),

@@ -13,7 +13,7 @@ use crate::fleet::in_system;
 fn too_fast(retry_after: &str) -> Fault {
     Fault::new(FaultKind::Status {
         status: 429,
-        retry_after: Some(retry_after.to_owned()),
+        retry_after: Some(retry_after.into()),
         body: None,
     })
 }

@@ -172,6 +172,54 @@ pub async fn missing_usage_is_never_zero_and_zero_is_written(fleet: &Fleet) {
     assert_eq!(row.data_used_updated_at, Some(at(0)));
 }
 
+pub async fn an_end_that_is_off_by_seconds_is_the_same_cycle_s(fleet: &Fleet) {
+    fleet.account("t", "i", 1).await;
+    let reported = cycle(11, CycleSource::Reported);
+    let moved = |start: i64, end: i64, source| {
+        let start = reported.start() + chrono::TimeDelta::seconds(start);
+        let end = reported.end() + chrono::TimeDelta::seconds(end);
+        BillingCycle::new(start, end, source).unwrap()
+    };
+    const DAY: i64 = 86_400;
+    let story = [
+        (reported, (0, 0, "reported")),
+        // A plan that was cancelled: thirty days before its end it was another cycle's.
+        (moved(-9 * DAY, 0, CycleSource::Derived), (0, 0, "reported")),
+        (moved(-9 * DAY, 5, CycleSource::Derived), (0, 5, "reported")),
+        (moved(3, 0, CycleSource::Reported), (3, 0, "reported")),
+        (
+            moved(30 * DAY, 30 * DAY, CycleSource::Derived),
+            (30 * DAY, 30 * DAY, "derived"),
+        ),
+        (
+            moved(29 * DAY, 30 * DAY, CycleSource::Derived),
+            (29 * DAY, 30 * DAY, "derived"),
+        ),
+    ];
+    for (written, (start, end, source)) in story {
+        let mut update = used("d0000", 7);
+        update.usage = update.usage.map(|usage| Usage {
+            cycle: Some(written),
+            ..usage
+        });
+        let batches = [batch("t", "i", vec![update])];
+        assert_eq!(fleet.service.write(&batches).await.unwrap()[0].written, 1);
+        let row = fleet.device("t", "d0000").await;
+        let expected = moved(start, end, CycleSource::Reported);
+        assert_eq!(
+            row.billing_cycle_start,
+            Some(expected.start()),
+            "{written:?}"
+        );
+        assert_eq!(row.billing_cycle_end, Some(expected.end()), "{written:?}");
+        assert_eq!(
+            row.billing_cycle_source.as_deref(),
+            Some(source),
+            "{written:?}"
+        );
+    }
+}
+
 pub async fn an_iccid_is_stored_only_where_none_is(fleet: &Fleet) {
     fleet.account("t", "i", 1).await;
     let told = |iccid: &str| {
