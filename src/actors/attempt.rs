@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::writer_handle::WriterHandle;
+use crate::client::scrub::Scrubber;
 use crate::device::LinkedDevice;
 use crate::store::Store;
 use crate::supervision::exit::panic_text;
@@ -56,11 +57,11 @@ impl Attempt {
             );
             SyncReport::failed_whole(names, (started.0, started.1.elapsed()), devices, halt)
         };
-        let stop = self.stop.clone();
+        let (stop, scrubber) = (self.stop.clone(), job.client.destination.scrubber.clone());
         let devices = tokio::select! {
             biased;
             () = stop.cancelled() => return failed(0, Halt::Stopped),
-            devices = contained(self.devices()) => devices.and_then(|devices| devices),
+            devices = contained(self.devices(), &scrubber) => devices.and_then(|devices| devices),
         };
         let devices = match devices {
             Ok(devices) => devices,
@@ -71,7 +72,7 @@ impl Attempt {
             let (writer, observer) = (&self.writer, &*self.observer);
             sync(&self.job, devices, writer, observer, &self.stop).await
         };
-        contained(sync)
+        contained(sync, &scrubber)
             .await
             .unwrap_or_else(|halt| failed(count, halt))
     }
@@ -87,15 +88,17 @@ impl Attempt {
     }
 }
 
-/// Does the work in a task of its own: a panic in it is a failed sync and nothing more.
+/// Does the work in a task of its own: a panic in it is a failed sync and nothing more. Its text is
+/// whatever the code that panicked put into it, so it is scrubbed.
 async fn contained<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
+    scrubber: &Scrubber,
 ) -> Result<T, Halt> {
     AbortOnDropHandle::new(tokio::spawn(work))
         .await
         .map_err(|error| match error.try_into_panic() {
             Ok(payload) => Halt::Outage {
-                reason: format!("the sync panicked: {}", panic_text(&*payload)),
+                reason: scrubber.scrub(&format!("the sync panicked: {}", panic_text(&*payload))),
             },
             Err(_) => Halt::Stopped,
         })

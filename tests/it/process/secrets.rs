@@ -62,6 +62,22 @@ fn a_key_is_in_no_output_and_no_record_whatever_goes_wrong() {
             "an answer that repeats it",
             answers_with("HTTP/1.1 200 OK\r\nContent-Type: application/json"),
         ),
+        (
+            "headers that repeat it",
+            answers_with(
+                "HTTP/1.1 503 canary-7f3a9d-key\r\nRetry-After: canary-7f3a9d-key\r\nX-Key: canary-7f3a9d-key",
+            ),
+        ),
+        (
+            "a redirect on its own host that repeats it",
+            answers_with(
+                "HTTP/1.1 301 Moved\r\nLocation: /api/1/canary-7f3a9d-key?k=canary-7f3a9d-key",
+            ),
+        ),
+        (
+            "a TLS failure",
+            answers_with("HTTP/1.1 200 OK").replace("http://", "https://"),
+        ),
         ("a refused connection", refused),
         (
             "a bad address",

@@ -1,6 +1,10 @@
 //! Tenants are kept apart by the database, not by our `WHERE`: raw SQL as the service's role.
 
+use std::collections::HashMap;
+
 use carrier_sync::store::StoreError;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, query, query_scalar, raw_sql};
 
 use super::fleet::*;
@@ -209,4 +213,75 @@ async fn every_table_with_a_tenant_id_forces_row_level_security_both_ways() {
             "{table}: policies, with USING, with WITH CHECK"
         );
     }
+}
+
+const TENANTS: [(&str, &str); 3] = [("t", "i"), ("u", "j"), ("v", "k")];
+const DEVICES: usize = 3;
+
+/// A write as some sync might make it: whose tenant, whose integration, which device, how much.
+type Write = (usize, usize, usize, u64);
+
+fn writes() -> impl Strategy<Value = Vec<Vec<Write>>> {
+    let one_of = |n| 0..n;
+    let write = (
+        one_of(TENANTS.len()),
+        one_of(TENANTS.len()),
+        one_of(DEVICES),
+        1..1_000_000_u64,
+    );
+    let transaction = proptest::collection::vec(write, 1..8);
+    proptest::collection::vec(transaction, 1..6)
+}
+
+/// Each transaction holds batches of several tenants; those that name another tenant's integration
+/// must touch nothing, though every tenant has devices of the same names on both sides.
+async fn interleaved(fleet: &Fleet, transactions: Vec<Vec<Write>>) {
+    let mut expected: HashMap<(usize, usize), u64> = HashMap::new();
+    for transaction in transactions {
+        let batches: Vec<_> = transaction
+            .iter()
+            .map(|(tenant, account, device, bytes)| {
+                let update = used(&device_name(*device), *bytes);
+                batch(TENANTS[*tenant].0, TENANTS[*account].1, vec![update])
+            })
+            .collect();
+        fleet.service.write(&batches).await.unwrap();
+        let own = transaction
+            .into_iter()
+            .filter(|(tenant, account, ..)| tenant == account);
+        expected.extend(own.map(|(tenant, _, device, bytes)| ((tenant, device), bytes)));
+    }
+    for (tenant, (name, _)) in TENANTS.iter().enumerate() {
+        for device in 0..DEVICES {
+            let row = fleet.device(name, &device_name(device)).await;
+            let stored = row.data_used_bytes.map(i64::unsigned_abs);
+            assert_eq!(
+                stored,
+                expected.get(&(tenant, device)).copied(),
+                "{name} {device}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_interleaving_of_tenants_batches_touches_a_foreign_row() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let fleet = runtime.block_on(Fleet::postgres());
+    runtime.block_on(async {
+        for (tenant, account) in TENANTS {
+            fleet.account(tenant, account, DEVICES).await;
+        }
+    });
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(100));
+    let outcome = runner.run(&writes(), |transactions| {
+        runtime.block_on(async {
+            let clear = "UPDATE device_connections SET data_used_bytes = NULL";
+            fleet.execute(clear).await;
+            interleaved(&fleet, transactions).await;
+        });
+        Ok(())
+    });
+    outcome.unwrap();
+    runtime.block_on(async { drop(fleet) });
 }
