@@ -447,3 +447,16 @@ fn a_problem_says_which_key_it_is_about() {
         ["http.foo"]
     );
 }
+
+#[test]
+fn a_file_of_any_length_is_refused_before_it_fills_the_memory() {
+    let sources = ConfigSources {
+        file: Some(PathBuf::from("/dev/zero")),
+        ..Default::default()
+    };
+    let error = Config::load(&sources).expect_err("a device is no configuration");
+    let reason = std::error::Error::source(&error).unwrap().to_string();
+    assert_says(&reason, &["larger than 1048576 bytes"]);
+    let (_folder, sources) = file(&"#".repeat(1024 * 1024));
+    Config::load(&sources).unwrap();
+}
