@@ -26,6 +26,8 @@ pub use record::{DeviceRecord, LineId, LineRecord, UsagePart, UsageRecord};
 pub use request::{Authorization, Request};
 pub use walk::{Page, ReadError, Walk};
 
+use chrono::TimeDelta;
+
 use crate::device::{BillingCycle, CarrierDeviceId};
 
 /// Page sizes to ask for, from `[carriers.<code>]` in the configuration.
@@ -88,6 +90,12 @@ pub trait Carrier: Send + Sync + std::fmt::Debug {
         account: &Account,
         device: &CarrierDeviceId,
     ) -> Box<dyn Walk<DeviceRecord>>;
+
+    /// How long the records behind [`Carrier::get_usage`] are kept; `None`: for ever. Of a cycle that
+    /// began earlier the answer is empty or a remainder, and neither is what was used.
+    fn usage_kept_for(&self) -> Option<TimeDelta> {
+        None
+    }
 
     /// The parts whose sum is what one line of a device used in `cycle`.
     fn get_usage(

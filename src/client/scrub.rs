@@ -18,16 +18,15 @@ pub struct Scrubber {
 }
 
 impl Scrubber {
-    /// A scrubber for everything secret in `account`, also in the form it has in the header.
+    /// A scrubber for everything secret in `account`, also in the forms that headers and addresses
+    /// give it.
     #[must_use]
     pub fn new(account: &Account, authorization: &Authorization) -> Self {
-        let secrets = std::iter::once(&account.api_key)
-            .chain(account.api_secret.as_ref())
-            .cloned()
-            .chain([in_header(authorization)]);
-        Self {
-            secrets: secrets.filter(|s| !s.expose_secret().is_empty()).collect(),
-        }
+        let secrets = std::iter::once(&account.api_key).chain(account.api_secret.as_ref());
+        let mut forms: Vec<_> = secrets.flat_map(forms).collect();
+        forms.push(in_header(authorization));
+        forms.retain(|form| !form.expose_secret().is_empty());
+        Self { secrets: forms }
     }
 
     /// `text` cut, on one line, each secret replaced by `[secret]`.
@@ -59,6 +58,17 @@ impl Scrubber {
             .find_map(|key| object.get(key)?.as_str())?;
         Some(self.scrub(text)).filter(|text| !text.trim().is_empty())
     }
+}
+
+/// A secret as it is, as an address carries it, and in base64.
+fn forms(secret: &SecretString) -> [SecretString; 3] {
+    let text = secret.expose_secret();
+    let in_address: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    [
+        secret.clone(),
+        in_address.into(),
+        STANDARD.encode(text).into(),
+    ]
 }
 
 /// What follows the scheme in the `Authorization` header.
@@ -98,6 +108,23 @@ mod tests {
     fn a_header_that_the_carrier_echoes_is_removed() {
         let echo = "bad header: Basic YXBpa2V5OnMzY3IzdC1rZXk=";
         assert_eq!(scrubber().scrub(echo), "bad header: Basic [secret]");
+    }
+
+    #[test]
+    fn a_key_in_an_address_or_in_base64_is_removed() {
+        let account = Account {
+            api_key: "k/e+y=1".into(),
+            api_secret: None,
+            account_id: None,
+        };
+        let authorization = Authorization::Basic {
+            user: "apikey".into(),
+            password: "k/e+y=1".into(),
+        };
+        let scrubber = Scrubber::new(&account, &authorization);
+        for echo in ["k/e+y=1", "k%2Fe%2By%3D1", "ay9lK3k9MQ=="] {
+            assert_eq!(scrubber.scrub(&format!("bad {echo}!")), "bad [secret]!");
+        }
     }
 
     #[test]

@@ -3,7 +3,12 @@
 //! The `config` crate reads each source; the maps stay apart until every key has been compared with
 //! the schema, because once merged a misspelt key no longer knows its file.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Read},
+    path::Path,
+};
 
 use config::{Environment, File, FileFormat, Source, Value, ValueKind};
 use secrecy::{ExposeSecret, SecretString};
@@ -13,6 +18,8 @@ use super::{ConfigError, DEFAULT_TOML, LogFormat, origin::Origin};
 
 const PREFIX: &str = "CARRIER_SYNC";
 const SEPARATOR: &str = "__";
+/// Hundreds of times the size of the commented defaults.
+const LARGEST_FILE_BYTES: u64 = 1024 * 1024;
 
 /// A value and where it was written. It has no `Debug`: it may be the database's password.
 pub(super) struct Setting {
@@ -38,7 +45,7 @@ impl Layer {
 
     /// A TOML file.
     pub(super) fn file(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        let text = read_text(path).map_err(|source| ConfigError::Unreadable {
             file: path.to_owned(),
             source,
         })?;
@@ -157,6 +164,21 @@ impl Layer {
             .iter()
             .map(|(key, setting)| (key.as_str(), setting))
     }
+}
+
+/// The whole file, unless it is none that anyone wrote settings into: a database or a device given by
+/// mistake would fill the memory. Read to the limit rather than measured, since a pipe has no length.
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = fs::File::open(path)?.take(LARGEST_FILE_BYTES + 1);
+    io::BufReader::new(file).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST_FILE_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("larger than {LARGEST_FILE_BYTES} bytes"),
+        ));
+    }
+    Ok(text)
 }
 
 fn variable_name(variables: &[(String, String)], key: &str) -> String {

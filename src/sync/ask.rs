@@ -1,6 +1,6 @@
 //! Asking for one device: its info, and its usage where the info does not carry it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::book::UsageBook;
 use super::job::SyncJob;
@@ -154,6 +154,8 @@ async fn used_in(
     of: (&CarrierDeviceId, &LineId),
     cycle: &BillingCycle,
 ) -> Result<ByteCount, Unknown> {
+    can_be_counted(cycle, job.client.clock.now(), job.carrier.usage_kept_for())
+        .map_err(Unknown::because)?;
     let pages = PageSizes {
         max_pages: job.pages.max_pages.min(MAX_PAGES_OF_A_LINE),
         ..job.pages
@@ -174,6 +176,22 @@ async fn used_in(
     sum_parts(of.1, parts).map_err(|gap| Unknown::because(job.scrub(&gap.to_string())))
 }
 
+/// Whether the records of `cycle` can all be there to be summed. Where they cannot, a carrier answers
+/// with an empty list, which would read as nothing used.
+fn can_be_counted(
+    cycle: &BillingCycle,
+    now: DateTime<Utc>,
+    kept_for: Option<TimeDelta>,
+) -> Result<(), &'static str> {
+    if cycle.start() >= now {
+        return Err("its billing cycle has not begun");
+    }
+    if kept_for.is_some_and(|kept_for| now - cycle.start() > kept_for) {
+        return Err("its billing cycle began before the carrier's oldest records");
+    }
+    Ok(())
+}
+
 impl SyncJob {
     /// Text that may quote the carrier, without secrets and of a length to be shown.
     fn scrub(&self, text: &str) -> String {
@@ -191,5 +209,28 @@ impl SyncJob {
                 "the carrier sent a value that is not in its vocabulary; stored as unknown"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::device::CycleSource;
+
+    #[test]
+    fn a_cycle_whose_records_cannot_all_be_there_is_not_summed() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        let from = |days_ago| {
+            let start = now - TimeDelta::days(days_ago);
+            BillingCycle::new(start, start + TimeDelta::days(30), CycleSource::Derived).unwrap()
+        };
+        let kept_for = Some(TimeDelta::days(89));
+        let is_asked = |days_ago| can_be_counted(&from(days_ago), now, kept_for).is_ok();
+        assert_eq!(
+            [-1, 0, 1, 40, 89, 90, 300].map(is_asked),
+            [false, false, true, true, true, false, false]
+        );
+        assert!(can_be_counted(&from(300), now, None).is_ok());
     }
 }

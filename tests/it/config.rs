@@ -502,3 +502,16 @@ fn keys_for_secrets_come_from_one_place_and_are_never_repeated() {
     );
     assert!(!text.contains(key), "{text}");
 }
+
+#[test]
+fn a_file_of_any_length_is_refused_before_it_fills_the_memory() {
+    let sources = ConfigSources {
+        file: Some(PathBuf::from("/dev/zero")),
+        ..Default::default()
+    };
+    let error = Config::load(&sources).expect_err("a device is no configuration");
+    let reason = std::error::Error::source(&error).unwrap().to_string();
+    assert_says(&reason, &["larger than 1048576 bytes"]);
+    let (_folder, sources) = file(&"#".repeat(1024 * 1024));
+    Config::load(&sources).unwrap();
+}

@@ -14,6 +14,8 @@ use crate::supervision::reconcile::reconcile;
 
 /// First wait after a discovery that failed; doubles up to the discovery interval.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// A look that takes longer than this is told.
+const SLOW_LOOK: Duration = Duration::from_secs(2);
 
 impl Supervisor {
     pub(super) fn discover(&mut self, ctx: &mut Context<Self>) {
@@ -21,8 +23,10 @@ impl Supervisor {
             return;
         }
         let (parts, prepared) = (self.parts.clone(), self.prepared);
+        let slow = ctx.run_later(SLOW_LOOK, |supervisor, _| supervisor.still_looking());
         let look = tokio::spawn(async move { look(&parts, prepared).await });
-        ctx.spawn(look.into_actor(self).map(|joined, supervisor, ctx| {
+        ctx.spawn(look.into_actor(self).map(move |joined, supervisor, ctx| {
+            ctx.cancel_future(slow);
             let found = joined
                 .unwrap_or_else(|error| Err(StoreError::Rejected(format!("discovery: {error}"))));
             let next = match found {
@@ -31,6 +35,15 @@ impl Supervisor {
             };
             ctx.run_later(next, Self::discover);
         }));
+    }
+
+    /// A database that is away is noticed only when the patience of a connection ends; the operator
+    /// should not have to wait for that.
+    fn still_looking(&self) {
+        let reason = "no answer from the database yet";
+        tracing::warn!("{reason}; the service begins once it answers");
+        let reason = Some(reason.to_owned());
+        self.post(ActorState::BackingOff, reason, self.children.len());
     }
 
     fn found(&mut self, rows: Vec<IntegrationRow>, ctx: &mut Context<Self>) -> Duration {

@@ -140,6 +140,28 @@ fn listed_usage(link: &Link<'_>) -> LineUsage {
 
 fn parse_iccid(text: &str) -> Option<Box<str>> {
     let text = text.trim();
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (!text.is_empty() && text.len() <= MAX_ICCID_BYTES && is_plain).then(|| text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_iccid_is_not_taken_for_one() {
+        for text in [
+            "",
+            " ",
+            "-5",
+            "8944\u{0}1",
+            "8944.50",
+            "89\u{202e}44",
+            "8,944",
+        ] {
+            assert_eq!(parse_iccid(text), None, "{text:?}");
+        }
+        assert_eq!(parse_iccid(&"8".repeat(33)), None);
+        assert_eq!(parse_iccid(" 8944501F ").as_deref(), Some("8944501F"));
+    }
 }

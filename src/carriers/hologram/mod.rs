@@ -16,6 +16,7 @@ mod status;
 mod walks;
 mod wire;
 
+use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 
 use self::walks::{Billing, Devices, Listing, OneDevice, Reach, Sessions};
@@ -29,6 +30,9 @@ use crate::{
 
 /// User name of every key: the literal word.
 const USER: &str = "apikey";
+
+/// "Three months" (docs.hologram.io/api/1/usage/data), as short as three months can be.
+const SESSIONS_KEPT: TimeDelta = TimeDelta::days(89);
 
 /// The dialect.
 #[derive(Debug)]
@@ -92,10 +96,15 @@ impl Carrier for Hologram {
 
     fn get_device_info(
         &self,
-        _: &Account,
+        account: &Account,
         device: &CarrierDeviceId,
     ) -> Box<dyn Walk<DeviceRecord>> {
-        Box::new(OneDevice::new(device))
+        let org = orgid(account).and_then(|id| id.parse().ok());
+        Box::new(OneDevice::new(device, org))
+    }
+
+    fn usage_kept_for(&self) -> Option<TimeDelta> {
+        Some(SESSIONS_KEPT)
     }
 
     fn get_usage(

@@ -35,6 +35,11 @@ pub(super) trait Endpoint: Send {
     /// The cursor behind this row, for when the envelope names none.
     fn cursor<'r>(row: &'r Self::Row<'_>) -> Option<Cow<'r, str>>;
 
+    /// The organisation that the row says it belongs to.
+    fn org(_: &Self::Row<'_>) -> Option<u64> {
+        None
+    }
+
     /// Adds what the row says to the page.
     ///
     /// # Errors
@@ -56,6 +61,10 @@ impl Endpoint for Devices {
 
     fn cursor<'r>(row: &'r DeviceRow<'_>) -> Option<Cow<'r, str>> {
         row.id.value().map(|id| id.to_string().into())
+    }
+
+    fn org(row: &DeviceRow<'_>) -> Option<u64> {
+        row.orgid.value()
     }
 
     fn read(row: &DeviceRow<'_>, page: &mut Page<DeviceRecord>) -> Result<(), String> {
@@ -133,6 +142,8 @@ pub(super) struct Listing<E> {
     next: Option<Request>,
     reach: Reach,
     guard: CursorGuard,
+    /// The organisation that was asked for.
+    org: Option<u64>,
     endpoint: std::marker::PhantomData<E>,
 }
 
@@ -140,7 +151,9 @@ impl<E: Endpoint> Listing<E> {
     /// A walk that begins at the first page; `query` holds everything but the cursor.
     pub(super) fn new(query: Vec<(&'static str, String)>, max_pages: u32, reach: Reach) -> Self {
         let path = E::PATH.split('/').map(str::to_owned).collect();
+        let org = query.iter().find(|(name, _)| *name == "orgid");
         Self {
+            org: org.and_then(|(_, id)| id.parse().ok()),
             next: Some(Request {
                 endpoint: E::PATH,
                 path,
@@ -203,6 +216,7 @@ impl<E: Endpoint> Walk<E::Record> for Listing<E> {
         };
         for (place, row) in answer.rows.iter().enumerate() {
             let read = match row {
+                Field::Value(row) if is_foreign(self.org, E::org(row)) => Err(FOREIGN.into()),
                 Field::Value(row) => E::read(row, &mut page),
                 Field::Missing | Field::Bad => Err("not a readable object".into()),
             };
@@ -218,12 +232,13 @@ impl<E: Endpoint> Walk<E::Record> for Listing<E> {
 /// `GET /devices/{id}`.
 pub(super) struct OneDevice {
     device: CarrierDeviceId,
+    org: Option<u64>,
     next: Option<Request>,
 }
 
 impl OneDevice {
     /// The walk of one answer.
-    pub(super) fn new(device: &CarrierDeviceId) -> Self {
+    pub(super) fn new(device: &CarrierDeviceId, org: Option<u64>) -> Self {
         let path = vec!["devices".to_owned(), device.as_str().to_owned()];
         let request = Request {
             endpoint: "devices/{id}",
@@ -232,6 +247,7 @@ impl OneDevice {
         };
         Self {
             device: device.clone(),
+            org,
             next: Some(request),
         }
     }
@@ -249,6 +265,10 @@ impl Walk<DeviceRecord> for OneDevice {
         let text = String::from_utf8_lossy(body);
         let row = envelope::object::<DeviceRow<'_>>(&text)?;
         self.next = None;
+        // A key reaches every organisation of its user; this account is one of them.
+        if is_foreign(self.org, row.orgid.value()) {
+            return Err(ReadError::Rejected(FOREIGN.into()));
+        }
         let mut page = Page::default();
         let mut record =
             normalise::device(&row, &mut page.unmapped).map_err(ReadError::Malformed)?;
@@ -262,6 +282,15 @@ impl Walk<DeviceRecord> for OneDevice {
         page.records.push(record);
         Ok(page)
     }
+}
+
+const FOREIGN: &str = "the device belongs to another organisation than account_id says";
+
+/// Whether an answer is about another organisation than was asked for, where both are known.
+fn is_foreign(asked: Option<u64>, answered: Option<u64>) -> bool {
+    asked
+        .zip(answered)
+        .is_some_and(|(asked, answered)| asked != answered)
 }
 
 fn is_same_id(answered: &CarrierDeviceId, asked: &CarrierDeviceId) -> bool {

@@ -22,6 +22,7 @@ const YEARS: RangeInclusive<i32> = 2000..=9999;
 #[serde(default)]
 pub(super) struct DeviceRow<'a> {
     pub(super) id: Field<u64>,
+    pub(super) orgid: Field<u64>,
     #[serde(borrow)]
     pub(super) links: Object<Links<'a>>,
     pub(super) lastsession: Object<LastSession>,

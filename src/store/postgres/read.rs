@@ -89,7 +89,7 @@ pub(super) async fn linked_devices(
     let rows: Vec<(String, String)> = query_as(
         "SELECT device_id::text, carrier_device_id::text FROM device_connections \
          WHERE tenant_id = $1 AND carrier_integration_id::text = $2 \
-           AND carrier_device_id IS NOT NULL \
+           AND carrier_device_id IS NOT NULL AND device_id IS NOT NULL \
          ORDER BY data_used_updated_at NULLS FIRST, device_id",
     )
     .bind(tenant.as_str())

@@ -76,9 +76,12 @@ pub(super) async fn linked_devices(
     tenant: &TenantId,
     integration: &IntegrationId,
 ) -> Result<Vec<LinkedDevice>, StoreError> {
-    let rows: Vec<(String, String)> = query_as(
-        "SELECT CAST(device_id AS TEXT), CAST(carrier_device_id AS TEXT) FROM device_connections \
-         WHERE tenant_id = ?1 AND carrier_integration_id = ?2 AND carrier_device_id IS NOT NULL \
+    // As bytes: SQLite lets anything into a text column, and one row that is no UTF-8 must not cost
+    // the sync of all the others.
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = query_as(
+        "SELECT CAST(device_id AS BLOB), CAST(carrier_device_id AS BLOB) FROM device_connections \
+         WHERE tenant_id = ?1 AND carrier_integration_id = ?2 \
+           AND carrier_device_id IS NOT NULL AND device_id IS NOT NULL \
          ORDER BY data_used_updated_at NULLS FIRST, device_id",
     )
     .bind(tenant.as_str())
@@ -89,7 +92,8 @@ pub(super) async fn linked_devices(
     Ok(rows
         .into_iter()
         .filter_map(|(device_id, carrier_device_id)| {
-            LinkedDevice::from_columns(tenant, &device_id, carrier_device_id)
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            LinkedDevice::from_columns(tenant, &text(&device_id), text(&carrier_device_id))
         })
         .collect())
 }

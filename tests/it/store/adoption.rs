@@ -102,6 +102,24 @@ async fn an_existing_platforms_tables_are_adopted_and_their_rows_kept() {
 }
 
 #[tokio::test]
+async fn a_row_without_a_device_id_costs_the_others_nothing() {
+    let database = TestDatabase::create().await;
+    database.execute_as_owner(ANCESTOR).await;
+    database
+        .execute_as_owner("ALTER TABLE device_connections ALTER device_id DROP NOT NULL")
+        .await;
+    let nameless = format!(
+        "INSERT INTO device_connections (tenant_id, carrier_integration_id, carrier_device_id) \
+         VALUES ('t', '{ID}', 'c0')"
+    );
+    database.execute_as_owner(&nameless).await;
+    database.migrate().await;
+    let store = database.service_store();
+    let linked = store.linked_devices(&tenant("t"), &integration(ID)).await;
+    assert_eq!(linked.unwrap().len(), 4);
+}
+
+#[tokio::test]
 async fn an_adopted_platform_is_administered_with_its_own_kind_of_ids() {
     let database = TestDatabase::create().await;
     database.execute_as_owner(ANCESTOR).await;

@@ -94,6 +94,24 @@ async fn columns_that_an_adopted_file_lacks_are_added_and_wrong_ones_are_named()
 }
 
 #[tokio::test]
+async fn a_row_that_is_no_text_costs_the_others_nothing() {
+    let fleet = Fleet::sqlite().await;
+    fleet.account("t", "i", 3).await;
+    let broken = format!(
+        "UPDATE device_connections SET carrier_device_id = x'ff' WHERE device_id = '{}'",
+        device_name(0)
+    );
+    fleet.execute(&broken).await;
+    let (tenant, integration) = (super::fleet::tenant("t"), super::fleet::integration("i"));
+    let linked = fleet.service.linked_devices(&tenant, &integration).await;
+    assert_eq!(
+        linked.unwrap().len(),
+        3,
+        "it fails at the carrier, by itself"
+    );
+}
+
+#[tokio::test]
 async fn a_file_locked_by_another_program_is_unavailable() {
     use sqlx::{Connection, SqliteConnection, raw_sql};
     let directory = tempfile::tempdir().unwrap();

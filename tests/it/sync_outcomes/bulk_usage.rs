@@ -3,6 +3,7 @@
 use carrier_sync::integration::Outcome;
 use carrier_sync::simulator::{Endpoint, Fault};
 use carrier_sync::sync::Halt;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{ACME, Scene, Service, link, unusable};
 use crate::fleet::in_system;
@@ -52,18 +53,31 @@ fn a_report_that_breaks_off_costs_nothing_that_the_listing_knows() {
     });
 }
 
-const LISTING: &str = r#"{"success":true,"continues":false,"data":[
-    {"id":1,"links":{"cellular":[{"id":11,"state":"LIVE","whenexpires":"2030-01-31 00:00:00"}]}},
-    {"id":2,"links":{"cellular":[{"id":12,"state":"LIVE","whenexpires":"2030-01-31 00:00:00"}]}},
-    {"id":3,"links":{"cellular":[{"id":13,"state":"LIVE","whenexpires":"2030-01-31 00:00:00"}]}},
-    {"id":4,"links":{"cellular":[{"id":14,"state":"LIVE","whenexpires":"2030-01-31 00:00:00"}]}}]}"#;
+/// Four devices without counters, whose cycles end then.
+fn listing(cycle_end: DateTime<Utc>) -> String {
+    let end = cycle_end.format("%Y-%m-%d %H:%M:%S");
+    let device = |id| {
+        format!(
+            r#"{{"id":{id},"links":{{"cellular":[{{"id":1{id},"state":"LIVE","whenexpires":"{end}"}}]}}}}"#
+        )
+    };
+    let devices = [1, 2, 3, 4].map(device).join(",");
+    format!(r#"{{"success":true,"continues":false,"data":[{devices}]}}"#)
+}
+
+/// The end of a cycle that has begun.
+fn in_ten_days() -> DateTime<Utc> {
+    Utc::now() + TimeDelta::days(10)
+}
+
 const SESSIONS: &str = r#"{"success":true,"continues":false,"data":[
     {"record_id":"1","bytes":100},{"record_id":"2","bytes":"200"},{"record_id":"1","bytes":100}]}"#;
 
 /// No report, a listing without counters, and this answer to every question for sessions.
-async fn listing_without_counters(sessions: Reply) -> ScriptedCarrier {
+async fn listing_without_counters(cycle_end: DateTime<Utc>, sessions: Reply) -> ScriptedCarrier {
+    let listing = listing(cycle_end);
     ScriptedCarrier::start(move |_, seen| match seen.path() {
-        "/api/1/devices" => json(LISTING),
+        "/api/1/devices" => json(&listing),
         "/api/1/usage/data" => sessions.clone(),
         _ => answer(500, &[], ""),
     })
@@ -73,7 +87,8 @@ async fn listing_without_counters(sessions: Reply) -> ScriptedCarrier {
 #[test]
 fn what_neither_report_nor_listing_counts_is_asked_for_within_the_cycle() {
     in_system(async {
-        let carrier = listing_without_counters(json(SESSIONS)).await;
+        let cycle_end = in_ten_days();
+        let carrier = listing_without_counters(cycle_end, json(SESSIONS)).await;
         let service = Service::new(&[]).await;
         link(&service, &carrier, &["1", "2", "3", "4"]).await;
         let report = service.sync().await;
@@ -96,24 +111,40 @@ fn what_neither_report_nor_listing_counts_is_asked_for_within_the_cycle() {
             .filter(|seen| seen.path().ends_with("usage/data"))
             .collect();
         assert_eq!(asked.len(), 4);
-        // 30 days up to 2030-01-31.
-        assert!(
-            asked
-                .iter()
-                .all(|seen| seen.query("timestart") == Some("1893456000"))
-        );
-        assert!(
-            asked
-                .iter()
-                .all(|seen| seen.query("timeend") == Some("1896048000"))
-        );
+        let window = [cycle_end - TimeDelta::days(30), cycle_end];
+        let window = window.map(|bound| bound.timestamp().to_string());
+        for seen in asked {
+            assert_eq!(seen.query("timestart"), Some(window[0].as_str()));
+            assert_eq!(seen.query("timeend"), Some(window[1].as_str()));
+        }
+    });
+}
+
+#[test]
+fn an_empty_answer_about_a_cycle_without_records_is_not_zero() {
+    in_system(async {
+        // Sessions are kept for three months, and there are none of a cycle to come.
+        for cycle_ended_in_days in [-100, 100] {
+            let cycle_end = Utc::now() + TimeDelta::days(cycle_ended_in_days);
+            let nothing = json(r#"{"success":true,"continues":false,"data":[]}"#);
+            let carrier = listing_without_counters(cycle_end, nothing).await;
+            let service = Service::new(&[]).await;
+            link(&service, &carrier, &["1", "2", "3", "4"]).await;
+            let report = service.sync().await;
+            assert_eq!((report.outcome, report.failed()), (Outcome::Error, 4));
+            assert_eq!(carrier.count("/usage/data"), 0, "no call that is in vain");
+            for row in service.rows().await {
+                let written = (row.sim_status.as_deref(), row.data_used_bytes);
+                assert_eq!(written, (Some("active"), None), "{cycle_ended_in_days}");
+            }
+        }
     });
 }
 
 #[test]
 fn no_more_are_asked_for_one_by_one_than_allowed_and_the_rest_is_told() {
     in_system(async {
-        let carrier = listing_without_counters(json(SESSIONS)).await;
+        let carrier = listing_without_counters(in_ten_days(), json(SESSIONS)).await;
         let service = Service::new(&[("carriers.hologram.max_fallback_calls", "3")]).await;
         link(&service, &carrier, &["1", "2", "3", "4"]).await;
         let report = service.sync().await;
@@ -151,7 +182,7 @@ fn a_refusal_met_while_asking_for_usage_one_by_one_ends_the_asking() {
             }),
         ];
         for (reply, fits) in table {
-            let carrier = listing_without_counters(reply).await;
+            let carrier = listing_without_counters(in_ten_days(), reply).await;
             let settings = [("carriers.hologram.max_concurrency", "1")];
             let service = Service::new(&settings).await;
             link(&service, &carrier, &["1", "2", "3", "4"]).await;

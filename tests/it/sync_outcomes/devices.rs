@@ -37,7 +37,7 @@ fn a_device_deleted_at_the_carrier_fails_alone_with_its_reason() {
 }
 
 #[test]
-fn a_device_that_the_listing_leaves_out_is_asked_for_by_itself() {
+fn a_device_of_another_organisation_of_the_same_key_is_refused_and_keeps_its_values() {
     in_system(async {
         // One key, two organisations: the second's devices are in no listing of the first.
         let mut accounts = vec![
@@ -58,19 +58,18 @@ fn a_device_that_the_listing_leaves_out_is_asked_for_by_itself() {
             .collect();
         service.app.store.link_devices(&id, &links).await.unwrap();
         let report = service.sync().await;
-        assert_eq!(
-            (report.outcome, report.synced),
-            (Outcome::Success, 7),
-            "{:?}",
-            report.error
-        );
+        assert_eq!((report.outcome, report.synced), (Outcome::Partial, 5));
+        let error = report.error.unwrap();
+        assert!(error.contains("belongs to another organisation"), "{error}");
         assert_eq!(simulator.calls().of(Endpoint::Device), 2);
-        let truth = [simulator.truth(1001), moved].concat();
-        service
-            .rows()
-            .await
+        let read = service.rows().await;
+        let read: Vec<_> = read
             .iter()
-            .for_each(|row| assert_usage_true(row, &truth));
+            .filter(|row| row.data_used_bytes.is_some())
+            .collect();
+        assert_eq!(read.len(), 5, "no figure of the other organisation");
+        let truth = simulator.truth(1001);
+        read.iter().for_each(|row| assert_usage_true(row, &truth));
     });
 }
 
