@@ -67,6 +67,9 @@ fn no_color() -> bool {
 }
 
 /// Logs a panic in place of the raw text, so that collectors see it as one event.
+///
+/// The text of a panic is whatever the code that panicked put into it. In a task someone waits for
+/// the end and tells why, without secrets; here only the place is told.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let location = panic
         .location()
@@ -74,7 +77,11 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
         .unwrap_or_default();
     let thread = std::thread::current();
     let thread = thread.name().unwrap_or("unnamed");
-    let message = message(panic.payload());
+    let is_task = thread != "main" && tokio::runtime::Handle::try_current().is_ok();
+    let message = match is_task {
+        true => "a task panicked; who waits for it tells why",
+        false => message(panic.payload()),
+    };
     let backtrace = Backtrace::capture(); // empty unless RUST_BACKTRACE asks for it
     if backtrace.status() == BacktraceStatus::Captured {
         tracing::error!(target: "panic", location, thread, %backtrace, "{message}");

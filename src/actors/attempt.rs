@@ -133,3 +133,26 @@ fn log(report: &SyncReport) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::carriers::{Account, Authorization};
+
+    #[tokio::test]
+    async fn a_panic_that_holds_a_key_is_told_without_it() {
+        let account = Account {
+            api_key: "canary-7f3a9d".into(),
+            api_secret: None,
+            account_id: None,
+        };
+        let authorization = Authorization::Basic {
+            user: "apikey".into(),
+            password: account.api_key.clone(),
+        };
+        let scrubber = Scrubber::new(&account, &authorization);
+        let work = async { panic!("bad key canary-7f3a9d") };
+        let halt = contained::<()>(work, &scrubber).await.unwrap_err();
+        assert_eq!(halt.to_string(), "the sync panicked: bad key [secret]");
+    }
+}

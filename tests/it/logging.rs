@@ -59,6 +59,24 @@ fn child_that_panics() {
 }
 
 #[test]
+fn a_panic_in_a_task_tells_its_place_and_not_its_text() {
+    let stderr = run_child("logging::child_with_a_task_that_panics");
+    let event: serde_json::Value = serde_json::from_str(stderr.trim()).expect(&stderr);
+    assert_eq!(event["target"], "panic");
+    assert!(event["location"].as_str().unwrap().contains("logging.rs:"));
+    assert!(!stderr.contains("canary"), "{stderr}");
+}
+
+#[test]
+#[ignore = "run by a_panic_in_a_task_tells_its_place_and_not_its_text"]
+fn child_with_a_task_that_panics() {
+    init("info", LogFormat::Json);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let task = runtime.spawn(async { panic!("the key is canary-7f3a9d") });
+    assert!(runtime.block_on(task).is_err());
+}
+
+#[test]
 fn without_a_terminal_auto_is_json_and_the_level_holds() {
     let stderr = run_child("logging::child_that_logs");
     let event: serde_json::Value = serde_json::from_str(stderr.trim()).expect(&stderr);
