@@ -10,17 +10,27 @@ use crate::fleet::in_system;
 /// Somewhere in the middle of the fleet.
 const MIDWAY: usize = 200;
 
+/// The sync stands before a row that another session holds, with others written, when it happens.
 async fn survives(restart: impl AsyncFnOnce(&BreakablePostgres)) {
     let server = BreakablePostgres::take().await;
     let database = server.database().await;
-    let desk = Desk::on(&database, &[]).await;
+    let (mut other, mut look) = (database.superuser().await, database.superuser().await);
+    let desk = Desk::laid(&database, &[("database.lock_timeout", "30s")]).await;
+    let mut held = other.begin().await.unwrap();
+    // The newest devices are listed first, so the oldest is in the last batch.
+    let oldest = "SELECT device_id FROM device_connections ORDER BY device_id LIMIT 1 FOR UPDATE";
+    raw_sql(oldest).execute(&mut *held).await.unwrap();
+    desk.begin();
     desk.has_written(MIDWAY).await;
+    waits_for_a_lock(&mut look, &database.service_role()).await;
     restart(&server).await;
     desk.recovers().await;
     desk.assert_first_sync_succeeded();
     assert!(!desk.witness.refusals().is_empty(), "it met the restart");
     desk.close().await;
-    drop(database);
+    drop((held, database));
+    drop((other, look));
+    drop(server);
 }
 
 #[test]
