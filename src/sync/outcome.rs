@@ -233,4 +233,45 @@ mod tests {
         );
         assert_eq!(error_text(3, 3, None, &[]), None);
     }
+
+    #[test]
+    fn a_partial_sync_that_ended_in_trouble_comes_later_and_a_stopped_one_is_not_recorded() {
+        let report = |halt: Option<Halt>, outcome| SyncReport {
+            outcome,
+            halt,
+            ..SyncReport::failed_whole(
+                (
+                    IntegrationId::parse("i").unwrap(),
+                    TenantId::parse("t").unwrap(),
+                    "c".into(),
+                ),
+                (DateTime::UNIX_EPOCH, Duration::ZERO),
+                3,
+                Halt::Stopped,
+            )
+        };
+        let outage = || Some(Halt::Outage { reason: "x".into() });
+        let budget = || Some(Halt::BudgetSpent { reason: "x".into() });
+        let table = [
+            (None, Outcome::Success, false),
+            (None, Outcome::Partial, false),
+            (None, Outcome::Error, true),
+            (outage(), Outcome::Partial, true),
+            (budget(), Outcome::Partial, false),
+            (Some(Halt::Stopped), Outcome::Error, false),
+        ];
+        for (halt, outcome, expected) in table {
+            let report = report(halt, outcome);
+            assert_eq!(
+                report.is_setback(),
+                expected,
+                "{:?} {outcome:?}",
+                report.halt
+            );
+            assert_eq!(
+                report.record().is_none(),
+                report.halt == Some(Halt::Stopped)
+            );
+        }
+    }
 }
