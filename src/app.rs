@@ -24,7 +24,7 @@ use crate::actors::{DbWriterActor, Supervisor, WriterHandle};
 use crate::client::limits::CarrierLimits;
 use crate::client::{Limits, RateLimit, SetUpError, Transport, TransportConfig};
 use crate::clock::Clock;
-use crate::config::{CarrierConfig, Config};
+use crate::config::{CarrierConfig, Config, DatabaseConfig};
 use crate::device::IntegrationId;
 use crate::integration::IntegrationRow;
 use crate::secrets::{KeyFileError, Opener};
@@ -115,7 +115,7 @@ impl App {
             allowed_hosts: config.http.allowed_hosts.clone(),
         };
         Ok(Self {
-            store: connect(&store_options(&config))?,
+            store: connect(&store_options(&config.database))?,
             builder: Arc::new(builder),
             board: Arc::default(),
             clock,
@@ -310,8 +310,9 @@ impl App {
     }
 }
 
-fn store_options(config: &Config) -> StoreOptions {
-    let database = &config.database;
+/// How to reach the configured database.
+#[must_use]
+pub fn store_options(database: &DatabaseConfig) -> StoreOptions {
     StoreOptions {
         url: database.url.secret().clone(),
         max_connections: database.max_connections,

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::CliError;
 use crate::{
+    app::store_options,
     config::{Config, DatabaseConfig, Engine},
-    store::{self, Store, StoreError, StoreOptions},
+    store::{self, Store, StoreError},
 };
 
 /// Opens the configured database, creating or upgrading its schema where `migrate_on_start` says so.
@@ -29,14 +30,7 @@ pub async fn open(config: &Config) -> Result<Arc<dyn Store>, CliError> {
 
 /// The store without a look at its schema.
 pub(super) fn connect(config: &DatabaseConfig) -> Result<Arc<dyn Store>, CliError> {
-    let options = StoreOptions {
-        url: config.url.secret().clone(),
-        max_connections: config.max_connections,
-        acquire_timeout: config.acquire_timeout,
-        statement_timeout: config.statement_timeout,
-        lock_timeout: config.lock_timeout,
-    };
-    store::connect(&options).map_err(|error| at(config, error))
+    store::connect(&store_options(config)).map_err(|error| at(config, error))
 }
 
 /// Which database it was, and, where it is a file, what a file needs.

@@ -54,7 +54,7 @@ pub struct DemoArgs {
     #[arg(long = "for", value_name = "DURATION", default_value = "60s")]
     #[arg(value_parser = humantime::parse_duration)]
     pub duration: Duration,
-    /// Port of the status page on this machine
+    /// Port kept for the status page, which this version does not have yet
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
 }

@@ -2,7 +2,7 @@
 //!
 //! It adds what the carriers' dialects leave out: the base address and the credentials, a deadline, a
 //! cap on the answer, permits, retries, and the egress guard. It knows no device and no database, and
-//! what a body means is the [`Walk`]'s business.
+//! what a body means is the [`Walk`](crate::carriers::Walk)'s business.
 //!
 //! ```text
 //!  Request ─► permit ─────────────► send ─► status, body cap ─► Walk::read ─► Page
@@ -37,6 +37,3 @@ pub use call::{CallMeter, CarrierClient};
 pub use error::{CallError, SetUpError};
 pub use limits::{AccountLimiter, Limits, RateLimit};
 pub use transport::{Transport, TransportConfig};
-
-#[allow(unused_imports, reason = "named in the documentation above")]
-use crate::carriers::Walk;
