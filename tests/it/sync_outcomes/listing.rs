@@ -84,11 +84,20 @@ fn devices_that_are_gone_do_not_use_up_everyone_s_turn() {
         scene.inject(Fault::status(404).at(Endpoint::Device).times(3));
         let row = scene.service.integration().await;
         let job = scene.service.app.builder.build(&row).unwrap();
-        let synced = [
-            scene.sync_again(&job).await.synced,
-            scene.sync_again(&job).await.synced,
-        ];
-        assert_eq!(synced, [0, 3], "the other three had their turn");
+        let first = scene.sync_again(&job).await;
+        let second = scene.sync_again(&job).await;
+        assert_eq!((first.synced, second.synced), (0, 3));
+        let gone: Vec<_> = first
+            .failures
+            .iter()
+            .filter(|failure| failure.reason.contains("not found"))
+            .map(|failure| failure.device_id.clone())
+            .collect();
+        assert_eq!(gone.len(), 3);
+        let mut read = scene.service.rows().await;
+        read.retain(|row| row.data_used_bytes.is_some());
+        let again = read.iter().any(|row| gone.contains(&row.device_id));
+        assert!(!again, "the other three had their turn");
     });
 }
 
