@@ -118,6 +118,7 @@ impl Answers {
         UpdateBatch {
             tenant_id: TenantId::parse("acme").expect("an id"),
             integration_id: IntegrationId::parse("acme-hologram").expect("an id"),
+            epoch: None,
             updates: records.into_iter().map(update).collect(),
         }
     }

@@ -34,6 +34,7 @@ use crate::store::queue::BatchPolicy;
 use crate::store::retry::RetryPolicy;
 use crate::store::{Store, StoreError, StoreOptions, connect};
 use crate::sync::{CarrierSettings, Halt, JobBuilder, Observer, SyncPolicy, SyncReport};
+use crate::tenure::Tenure;
 
 /// Messages an actor may have waiting; back-pressure comes from replies, not from this.
 const MAILBOX: usize = 64;
@@ -244,7 +245,7 @@ impl App {
         observer: Arc<dyn Observer>,
         stop: &Stop,
     ) -> SyncReport {
-        let job = match self.builder.build(row) {
+        let job = match self.builder.build(row, Tenure::sole()) {
             Ok(job) => Arc::new(job),
             Err(misconfigured) => return self.not_begun(row, writer, misconfigured.0).await,
         };
@@ -271,7 +272,7 @@ impl App {
         );
         let times = (self.clock.now(), Duration::ZERO);
         let report = SyncReport::failed_whole(names, times, 0, Halt::Misconfigured { reason });
-        if let Some(record) = report.record()
+        if let Some(record) = report.record(None)
             && let Err(error) = writer.record(record).await
         {
             tracing::error!(integration.id = %row.id, %error, "the outcome could not be recorded");

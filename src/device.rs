@@ -7,6 +7,8 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use crate::tenure::Epoch;
+
 /// Bytes in the megabyte that operators see (`data_used_mb`): 1,024 × 1,024.
 pub const BYTES_PER_MB: u64 = 1_048_576;
 
@@ -361,6 +363,8 @@ pub struct UpdateBatch {
     pub tenant_id: TenantId,
     /// A device that has been linked elsewhere meanwhile is left alone.
     pub integration_id: IntegrationId,
+    /// The lease it was read under; with another one stored nothing of the batch is written.
+    pub epoch: Option<Epoch>,
     /// At most one update per device.
     pub updates: Vec<DeviceUpdate>,
 }

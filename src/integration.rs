@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::device::{IntegrationId, TenantId};
+use crate::tenure::Epoch;
 
 /// How a sync ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -139,6 +140,8 @@ pub struct SyncRecord {
     pub tenant_id: TenantId,
     /// Which integration.
     pub integration_id: IntegrationId,
+    /// The lease it was synced under; with another one stored nothing is recorded.
+    pub epoch: Option<Epoch>,
     /// Becomes `last_sync_at`; `None` leaves it, so that an interrupted sync is due at once.
     pub started_at: Option<DateTime<Utc>>,
     /// How it ended; `Success` also moves `last_success_at`.

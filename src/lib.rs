@@ -26,7 +26,7 @@
 //! * [`store`]: the database, as one trait with two engines.
 //! * [`secrets`]: credentials sealed with a key that is not in the database.
 //! * [`status`]: each actor's last word, for logs and pages; it survives the actor.
-//! * [`device`], [`integration`], [`clock`]: the vocabulary that all of them speak.
+//! * [`device`], [`integration`], [`tenure`], [`clock`]: the vocabulary that all of them speak.
 //! * [`simulator`]: a carrier in a box, the witness of tests, benches and the demo. Knows none of the
 //!   above.
 //!
@@ -50,3 +50,4 @@ pub mod status;
 pub mod store;
 pub mod supervision;
 pub mod sync;
+pub mod tenure;

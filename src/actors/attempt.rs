@@ -32,9 +32,9 @@ impl Attempt {
     /// Makes the attempt. Never fails: whatever happens is in the report, and in the store where it
     /// can be reached.
     pub async fn make(self) -> SyncReport {
-        let writer = self.writer.clone();
+        let (writer, epoch) = (self.writer.clone(), self.job.tenure.epoch());
         let report = self.sync().await;
-        if let Some(record) = report.record()
+        if let Some(record) = report.record(epoch)
             && let Err(error) = writer.record(record).await
         {
             tracing::error!(

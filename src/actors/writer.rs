@@ -116,7 +116,7 @@ impl DbWriterActor {
             writer.committed(&results);
             for (reply, result) in replies.into_iter().zip(results) {
                 // A sync that has been abandoned no longer listens; its rows are written all the same.
-                let _ = reply.send(result.map_err(SinkError));
+                let _ = reply.send(result.map_err(SinkError::Failed));
             }
             writer.pump(ctx);
         }));
@@ -210,7 +210,7 @@ impl Handler<WriteBatch> for DbWriterActor {
         Box::pin(async move {
             answer
                 .await
-                .unwrap_or_else(|_| Err(SinkError("the writer ended".to_owned())))
+                .unwrap_or_else(|_| Err(SinkError::Failed("the writer ended".to_owned())))
         })
     }
 }
@@ -237,13 +237,13 @@ impl Handler<RecordOutcome> for DbWriterActor {
             if result.is_ok() {
                 writer.ended(None);
             }
-            let _ = reply.send(result.map_err(SinkError));
+            let _ = reply.send(result.map_err(SinkError::Failed));
             writer.pump(ctx);
         }));
         Box::pin(async move {
             answer
                 .await
-                .unwrap_or_else(|_| Err(SinkError("the writer ended".to_owned())))
+                .unwrap_or_else(|_| Err(SinkError::Failed("the writer ended".to_owned())))
         })
     }
 }

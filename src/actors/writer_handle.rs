@@ -76,5 +76,6 @@ fn writer_gone(_: MailboxError) -> SinkError {
 }
 
 fn writer_closed() -> SinkError {
-    SinkError("the writer ended before it answered; the rows may or may not be written".to_owned())
+    let reason = "the writer ended before it answered; the rows may or may not be written";
+    SinkError::Failed(reason.to_owned())
 }

@@ -10,6 +10,7 @@ use crate::client::CallError;
 use crate::device::{IntegrationId, TenantId};
 use crate::integration::IntegrationRow;
 use crate::sync::{build, probe};
+use crate::tenure::Tenure;
 
 /// The result of one harmless call.
 #[derive(Debug, Serialize)]
@@ -45,7 +46,7 @@ async fn ask(app: &App, row: &IntegrationRow) -> Result<(), (String, Option<&'st
     let change = "change it with carrier-sync integrations set";
     let job = app
         .builder
-        .build(row)
+        .build(row, Tenure::sole())
         .map_err(|error| (error.to_string(), Some(change)))?;
     build::interval(row).map_err(|error| (error.to_string(), Some(change)))?;
     probe(&job)
@@ -66,9 +67,10 @@ fn hint(error: &CallError) -> Option<&'static str> {
             Some("for a carrier inside your network set http.allow_private_hosts = true")
         }
         CallError::Throttled { .. } | CallError::Unavailable { .. } => Some("try again later"),
-        CallError::Rejected { .. } | CallError::TooLarge { .. } | CallError::BudgetSpent { .. } => {
-            None
-        }
+        CallError::Rejected { .. }
+        | CallError::TooLarge { .. }
+        | CallError::BudgetSpent { .. }
+        | CallError::LeaseLost => None,
     }
 }
 

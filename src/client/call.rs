@@ -12,6 +12,7 @@ use super::retry::backoff;
 use super::transport::{Destination, Failure, Transport};
 use crate::carriers::{Page, ReadError, Request, Walk};
 use crate::clock::Clock;
+use crate::tenure::Tenure;
 
 /// A sync waits out a pause up to this long; for a longer one it ends and comes back later.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -84,6 +85,8 @@ pub struct CarrierClient {
     pub destination: Destination,
     /// Shared by every integration of the account.
     pub limiter: Arc<AccountLimiter>,
+    /// Without it no call is made.
+    pub tenure: Tenure,
     /// Attempts per call; at least 1.
     pub max_attempts: u32,
     /// For `Retry-After` dates and for saying until when.
@@ -159,6 +162,10 @@ impl CarrierClient {
         let permit = self.limiter.acquire(PATIENCE).await;
         meter.has_waited(waiting_since);
         let permit = permit.map_err(|paused| self.throttled_for(paused))?;
+        // As late as can be: the wait may have been long, and the process may have been frozen.
+        if !self.tenure.is_held() {
+            return Err(CallError::LeaseLost);
+        }
         meter.spend()?;
         let now = self.clock.now();
         let answer = self.transport.send(&self.destination, url, now).await;

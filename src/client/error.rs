@@ -51,6 +51,9 @@ pub enum CallError {
         /// Which address and why.
         reason: String,
     },
+    /// The integration is no longer ours: end without a word.
+    #[error("the lease of the integration has run out")]
+    LeaseLost,
     /// The sync has made all the calls it may (`max_calls_per_sync`).
     #[error("call budget of {budget} spent (max_calls_per_sync)")]
     BudgetSpent {

@@ -117,6 +117,7 @@ mod tests {
         UpdateBatch {
             tenant_id: TenantId::parse("t").unwrap(),
             integration_id: IntegrationId::parse("i").unwrap(),
+            epoch: None,
             updates: (0..rows).map(update).collect(),
         }
     }

@@ -202,6 +202,7 @@ mod tests {
         UpdateBatch {
             tenant_id: TenantId::parse(tenant).unwrap(),
             integration_id: IntegrationId::parse(integration).unwrap(),
+            epoch: None,
             updates,
         }
     }

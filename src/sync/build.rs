@@ -17,6 +17,7 @@ use crate::client::{AllowedHosts, CarrierClient, Limits, Transport};
 use crate::clock::Clock;
 use crate::integration::{IntegrationRow, SecretColumn};
 use crate::secrets::{Opener, Place};
+use crate::tenure::Tenure;
 
 /// Longest interval, in minutes.
 pub const MINUTES_PER_YEAR: i64 = 525_600;
@@ -60,11 +61,11 @@ pub struct JobBuilder {
 }
 
 impl JobBuilder {
-    /// The job of a row.
+    /// The job of a row that is ours by `tenure`.
     ///
     /// # Errors
     /// [`Misconfigured`] naming the column, what it holds (never a secret) and what is allowed.
-    pub fn build(&self, row: &IntegrationRow) -> Result<SyncJob, Misconfigured> {
+    pub fn build(&self, row: &IntegrationRow, tenure: Tenure) -> Result<SyncJob, Misconfigured> {
         let carrier =
             registry::find(&row.carrier_name).map_err(|e| Misconfigured(e.to_string()))?;
         let settings = self.carriers.get(carrier.code()).ok_or_else(|| {
@@ -77,7 +78,8 @@ impl JobBuilder {
         Ok(SyncJob {
             integration_id: row.id.clone(),
             tenant_id: row.tenant_id.clone(),
-            client: self.client(carrier, settings, &account, row)?,
+            client: self.client((carrier, settings), &account, row, tenure.clone())?,
+            tenure,
             carrier,
             account,
             pages: settings.pages,
@@ -120,10 +122,10 @@ impl JobBuilder {
 
     fn client(
         &self,
-        carrier: &'static dyn Carrier,
-        settings: &CarrierSettings,
+        (carrier, settings): (&'static dyn Carrier, &CarrierSettings),
         account: &Account,
         row: &IntegrationRow,
+        tenure: Tenure,
     ) -> Result<CarrierClient, Misconfigured> {
         let wrong = |reason: &dyn std::fmt::Display| Misconfigured(reason.to_string());
         let own = row
@@ -150,6 +152,7 @@ impl JobBuilder {
                 authorization,
                 timeout: settings.timeout,
             },
+            tenure,
             max_attempts: settings.max_attempts,
             clock: Arc::clone(&self.clock),
         })

@@ -9,6 +9,7 @@ use super::turns::Turns;
 use crate::carriers::{Account, Carrier, PageSizes};
 use crate::client::CarrierClient;
 use crate::device::{IntegrationId, TenantId, UpdateBatch, WriteReceipt};
+use crate::tenure::Tenure;
 
 /// Distinct unmapped values that are remembered; a carrier that sends more is only repeating noise.
 const MAX_NOTICES: usize = 1_000;
@@ -33,6 +34,8 @@ pub struct SyncJob {
     pub integration_id: IntegrationId,
     /// Its owner.
     pub tenant_id: TenantId,
+    /// This process's right to it.
+    pub tenure: Tenure,
     /// Its dialect.
     pub carrier: &'static dyn Carrier,
     /// Its credentials and account.
@@ -61,10 +64,16 @@ impl Notices {
     }
 }
 
-/// Why a batch was not written, in words without secrets. Nothing of the batch is in the store.
+/// Why a batch was not written, named by what the sync does next. Nothing of the batch is in the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SinkError(pub String);
+pub enum SinkError {
+    /// End without a word: another process owns the integration.
+    #[error("the lease of the integration has passed to another process")]
+    LeaseLost,
+    /// End and come back: the database did not take it, for this reason, without secrets.
+    #[error("{0}")]
+    Failed(String),
+}
 
 /// Where updates go: the writer.
 #[async_trait]

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
-use super::job::{SinkError, UpdateSink};
+use super::job::{SinkError, SyncJob, UpdateSink};
 use super::roster::Place;
-use crate::device::{DeviceUpdate, IntegrationId, TenantId, UpdateBatch, WriteReceipt};
+use crate::device::{DeviceUpdate, UpdateBatch, WriteReceipt};
 
 /// An update waits no longer than this for its batch to fill.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -25,9 +25,7 @@ pub struct Written {
 /// The batches of one sync.
 pub struct Outbox<'a> {
     sink: &'a dyn UpdateSink,
-    tenant_id: &'a TenantId,
-    integration_id: &'a IntegrationId,
-    max_rows: usize,
+    job: &'a SyncJob,
     updates: Vec<DeviceUpdate>,
     places: Vec<Place>,
     in_flight: Option<BoxFuture<'a, Written>>,
@@ -37,16 +35,10 @@ pub struct Outbox<'a> {
 
 impl<'a> Outbox<'a> {
     /// An empty outbox.
-    pub fn new(
-        sink: &'a dyn UpdateSink,
-        (tenant_id, integration_id): (&'a TenantId, &'a IntegrationId),
-        max_rows: usize,
-    ) -> Self {
+    pub fn new(sink: &'a dyn UpdateSink, job: &'a SyncJob) -> Self {
         Self {
             sink,
-            tenant_id,
-            integration_id,
-            max_rows,
+            job,
             updates: Vec::new(),
             places: Vec::new(),
             in_flight: None,
@@ -65,7 +57,8 @@ impl<'a> Outbox<'a> {
     /// waited long enough. A slow sync, asking device by device, is so written as it goes.
     pub fn is_due(&self) -> bool {
         let waited = |since: Instant| since.elapsed() >= LONGEST_WAIT;
-        self.updates.len() >= self.max_rows || self.filling_since.is_some_and(waited)
+        self.updates.len() >= self.job.policy.max_batch_rows
+            || self.filling_since.is_some_and(waited)
     }
 
     /// Hands the batch to the writer. Call only when nothing is in flight.
@@ -76,8 +69,9 @@ impl<'a> Outbox<'a> {
         }
         self.filling_since = None;
         let batch = UpdateBatch {
-            tenant_id: self.tenant_id.clone(),
-            integration_id: self.integration_id.clone(),
+            tenant_id: self.job.tenant_id.clone(),
+            integration_id: self.job.integration_id.clone(),
+            epoch: self.job.tenure.epoch(),
             updates: std::mem::take(&mut self.updates),
         };
         let places = std::mem::take(&mut self.places);

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::device::{DeviceId, IntegrationId, TenantId};
 use crate::integration::{Outcome, SyncRecord};
+use crate::tenure::Epoch;
 
 /// Failing devices that are named in a report; the rest are counted.
 pub const MAX_NAMED_FAILURES: usize = 20;
@@ -52,6 +53,9 @@ pub enum Halt {
     /// The service is stopping; the sync is due again at once.
     #[error("stopped before all devices were read")]
     Stopped,
+    /// Another process owns the integration by now, and syncs it.
+    #[error("the lease of the integration has passed to another process")]
+    LeaseLost,
 }
 
 /// A device that was not brought up to date, and why.
@@ -133,18 +137,24 @@ impl SyncReport {
     pub fn is_setback(&self) -> bool {
         let in_trouble = !matches!(
             self.halt,
-            None | Some(Halt::BudgetSpent { .. } | Halt::Stopped)
+            None | Some(Halt::BudgetSpent { .. } | Halt::Stopped | Halt::LeaseLost)
         );
-        in_trouble || self.outcome == Outcome::Error && self.halt != Some(Halt::Stopped)
+        in_trouble || self.outcome == Outcome::Error && !self.was_ended()
     }
 
-    /// What the store keeps of it: nothing of a sync that was stopped, which is no failure and is due
-    /// again at once.
+    /// Whether it was ended by us and not by what it met.
+    fn was_ended(&self) -> bool {
+        matches!(self.halt, Some(Halt::Stopped | Halt::LeaseLost))
+    }
+
+    /// What the store keeps of it: nothing of a sync that was ended by us, which is no failure and is
+    /// due again at once, here or at the integration's new owner.
     #[must_use]
-    pub fn record(&self) -> Option<SyncRecord> {
-        (self.halt != Some(Halt::Stopped)).then(|| SyncRecord {
+    pub fn record(&self, epoch: Option<Epoch>) -> Option<SyncRecord> {
+        (!self.was_ended()).then(|| SyncRecord {
             tenant_id: self.tenant_id.clone(),
             integration_id: self.integration_id.clone(),
+            epoch,
             started_at: Some(self.started_at),
             outcome: self.outcome,
             error: self.error.clone(),
@@ -259,6 +269,7 @@ mod tests {
             (outage(), Outcome::Partial, true),
             (budget(), Outcome::Partial, false),
             (Some(Halt::Stopped), Outcome::Error, false),
+            (Some(Halt::LeaseLost), Outcome::Error, false),
         ];
         for (halt, outcome, expected) in table {
             let report = report(halt, outcome);
@@ -269,8 +280,8 @@ mod tests {
                 report.halt
             );
             assert_eq!(
-                report.record().is_none(),
-                report.halt == Some(Halt::Stopped)
+                report.record(None).is_none(),
+                matches!(report.halt, Some(Halt::Stopped | Halt::LeaseLost))
             );
         }
     }

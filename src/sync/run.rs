@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ask::Reading;
 use super::book::UsageBook;
-use super::job::{Observer, Progress, SyncJob, UpdateSink};
+use super::job::{Observer, Progress, SinkError, SyncJob, UpdateSink};
 use super::merge::{Merged, merge};
 use super::outbox::{Outbox, Written};
 use super::outcome::{Halt, SyncReport, error_text, outcome};
@@ -38,14 +38,13 @@ pub async fn sync(
 ) -> SyncReport {
     let started = (job.client.clock.now(), Instant::now());
     let meter = CallMeter::new(job.policy.max_calls);
-    let names = (&job.tenant_id, &job.integration_id);
     let mut run = Run {
         job,
         observer,
         stop,
         meter: &meter,
         roster: Roster::new(devices),
-        outbox: Outbox::new(sink, names, job.policy.max_batch_rows),
+        outbox: Outbox::new(sink, job),
         gaps: Vec::new(),
     };
     let halt = run.drive().await.err();
@@ -236,7 +235,7 @@ impl Run<'_> {
 
     /// Writes what is read already. A halt of the store is final; any other stays what it was.
     async fn flush(&mut self, halt: Option<Halt>) -> Option<Halt> {
-        if matches!(halt, Some(Halt::Store { .. })) {
+        if matches!(halt, Some(Halt::Store { .. } | Halt::LeaseLost)) {
             return halt;
         }
         let written = async {
@@ -263,8 +262,9 @@ impl Run<'_> {
     }
 
     fn settle(&mut self, written: Written) -> Result<(), Halt> {
-        let receipt = written.receipt.map_err(|error| Halt::Store {
-            reason: error.to_string(),
+        let receipt = written.receipt.map_err(|error| match error {
+            SinkError::LeaseLost => Halt::LeaseLost,
+            SinkError::Failed(reason) => Halt::Store { reason },
         })?;
         self.roster.settle(&written.places, &receipt);
         self.tell_progress();
@@ -323,6 +323,7 @@ impl Run<'_> {
             CallError::Unauthorized { .. } => Some(Halt::Credentials { reason }),
             CallError::Throttled { until } => Some(Halt::Throttled { until: *until }),
             CallError::BudgetSpent { .. } => Some(Halt::BudgetSpent { reason }),
+            CallError::LeaseLost => Some(Halt::LeaseLost),
             // The address as written has passed; what a name resolves to may change by itself.
             CallError::Forbidden { .. } => Some(Halt::Outage { reason }),
             _ => None,

@@ -83,7 +83,7 @@ pub fn next(
 ) -> Next {
     let on_time = Next::OnTime(until(started_at, interval, now));
     match halt {
-        None | Some(Halt::BudgetSpent { .. } | Halt::Stopped) => on_time,
+        None | Some(Halt::BudgetSpent { .. } | Halt::Stopped | Halt::LeaseLost) => on_time,
         Some(Halt::Credentials { .. } | Halt::Misconfigured { .. }) => Next::AwaitChange,
         Some(Halt::Throttled { until }) => {
             let pause = (*until - now).to_std().unwrap_or(Duration::ZERO);
@@ -214,6 +214,7 @@ mod tests {
         prop_oneof![
             Just(None),
             Just(Some(Halt::Stopped)),
+            Just(Some(Halt::LeaseLost)),
             Just(Some(Halt::BudgetSpent { reason: reason() })),
             Just(Some(Halt::Credentials { reason: reason() })),
             Just(Some(Halt::Outage { reason: reason() })),
@@ -241,7 +242,7 @@ mod tests {
             let next = next(halt.as_ref(), failures, interval, (at(0), now), dice);
             match (&halt, next) {
                 (Some(Halt::Credentials { .. }), next) => prop_assert_eq!(next, Next::AwaitChange),
-                (None | Some(Halt::Stopped | Halt::BudgetSpent { .. }), Next::OnTime(wait)) => {
+                (None | Some(Halt::Stopped | Halt::LeaseLost | Halt::BudgetSpent { .. }), Next::OnTime(wait)) => {
                     prop_assert!(wait <= interval);
                 }
                 (Some(Halt::Throttled { until }), Next::BackOff(wait)) => {

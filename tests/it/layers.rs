@@ -10,16 +10,20 @@ use std::path::{Path, PathBuf};
 /// `device`, `integration` and `clock` are vocabulary: words that layers share. The simulator is an
 /// independent witness and shares not even those.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("device", &[]),
+    ("tenure", &[]),
+    ("device", &["tenure"]),
     ("clock", &[]),
-    ("integration", &["device"]),
+    ("integration", &["device", "tenure"]),
     ("secrets", &["device", "integration"]),
     ("supervision", &[]),
     ("simulator", &[]),
     ("shutdown", &[]),
     ("carriers", &["device"]),
-    ("client", &["carriers", "device", "integration", "clock"]),
-    ("store", &["device", "integration"]),
+    (
+        "client",
+        &["carriers", "device", "integration", "clock", "tenure"],
+    ),
+    ("store", &["device", "integration", "tenure"]),
     ("status", &["device", "integration", "clock"]),
     (
         "sync",
@@ -30,6 +34,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "device",
             "integration",
             "clock",
+            "tenure",
         ],
     ),
     // The registry's names and their page sizes: which sections [carriers.…] there are.
@@ -48,6 +53,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "device",
             "integration",
             "clock",
+            "tenure",
         ],
     ),
     (
@@ -66,6 +72,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "device",
             "integration",
             "clock",
+            "tenure",
         ],
     ),
     (
@@ -85,6 +92,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "simulator",
             "device",
             "integration",
+            "tenure",
             "clock",
         ],
     ),

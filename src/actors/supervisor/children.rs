@@ -16,6 +16,7 @@ use crate::status::{ActorName, ActorState};
 use crate::supervision::{Decision, ExitReason, RestartPolicy, Restarts};
 use crate::sync::build::interval;
 use crate::sync::{Misconfigured, schedule};
+use crate::tenure::Tenure;
 
 /// One integration, in whatever state of life.
 #[derive(Debug)]
@@ -178,6 +179,7 @@ impl Supervisor {
         let record = SyncRecord {
             tenant_id: row.tenant_id.clone(),
             integration_id: row.id.clone(),
+            epoch: None,
             started_at: None,
             outcome: Outcome::Error,
             error: Some(reason),
@@ -247,7 +249,7 @@ fn parts(
     row: &IntegrationRow,
 ) -> Result<IntegrationParts, Misconfigured> {
     let interval = interval(row)?;
-    let job = Arc::new(parts.builder.build(row)?);
+    let job = Arc::new(parts.builder.build(row, Tenure::sole())?);
     let phase = schedule::phase(&row.id, parts.start_spread.min(interval));
     let now = parts.clock.now();
     let last = schedule::last_that_counts(row.last_sync_at, &row.last_sync_status);

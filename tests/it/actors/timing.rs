@@ -15,6 +15,7 @@ use carrier_sync::status::ActorName;
 use carrier_sync::store::queue::BatchPolicy;
 use carrier_sync::store::retry::RetryPolicy;
 use carrier_sync::sync::schedule;
+use carrier_sync::tenure::Tenure;
 use tokio::time::Instant;
 
 use super::memory_store::{MemoryStore, row};
@@ -119,7 +120,7 @@ fn told_to_sync_now_while_it_syncs_an_integration_does_not_begin_another() {
         );
         let (writer, _) = spawn_watched(writer, 4, |_| {});
         let actor = IntegrationActor::new(IntegrationParts {
-            job: Arc::new(app.builder.build(&row).unwrap()),
+            job: Arc::new(app.builder.build(&row, Tenure::sole()).unwrap()),
             interval: HOUR,
             first_delay: HOUR,
             parked_retry: HOUR,

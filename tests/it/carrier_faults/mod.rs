@@ -32,6 +32,7 @@ use carrier_sync::store::DeviceRow;
 use carrier_sync::store::queue::BatchPolicy;
 use carrier_sync::store::retry::RetryPolicy;
 use carrier_sync::sync::SyncReport;
+use carrier_sync::tenure::Tenure;
 
 use crate::actors::until;
 use crate::fleet::{self, Account};
@@ -166,7 +167,12 @@ impl Scene {
         );
         let writer = WriterHandle::new(spawn_watched(writer, 16, |_| {}).0, 50_000);
         let actor = IntegrationActor::new(IntegrationParts {
-            job: Arc::new(self.app.builder.build(&self.stored().await).unwrap()),
+            job: Arc::new(
+                self.app
+                    .builder
+                    .build(&self.stored().await, Tenure::sole())
+                    .unwrap(),
+            ),
             interval: Duration::from_millis(100),
             parked_retry: Duration::from_millis(100),
             first_delay: Duration::ZERO,

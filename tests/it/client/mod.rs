@@ -26,6 +26,7 @@ use carrier_sync::device::{CarrierDeviceId, IntegrationId, TenantId};
 use carrier_sync::integration::IntegrationRow;
 use carrier_sync::secrets::Opener;
 use carrier_sync::sync::{CarrierSettings, JobBuilder, Misconfigured, SyncJob, SyncPolicy};
+use carrier_sync::tenure::Tenure;
 use chrono::{DateTime, TimeZone, Utc};
 use tokio::time::timeout;
 
@@ -142,7 +143,7 @@ pub fn try_account(
     base_url: &str,
     key: &str,
 ) -> Result<SyncJob, Misconfigured> {
-    builder.build(&IntegrationRow {
+    let row = IntegrationRow {
         id: IntegrationId::parse("i-1").unwrap(),
         tenant_id: TenantId::parse("t-1").unwrap(),
         carrier_name: "hologram".to_owned(),
@@ -159,7 +160,8 @@ pub fn try_account(
         last_success_at: None,
         last_sync_status: "never".to_owned(),
         last_sync_error: None,
-    })
+    };
+    builder.build(&row, Tenure::sole())
 }
 
 /// Makes one call: the first page of the account's listing.

@@ -20,6 +20,7 @@ use carrier_sync::status::{ActorName, ActorState, ActorStatus};
 use carrier_sync::store::queue::BatchPolicy;
 use carrier_sync::store::retry::RetryPolicy;
 use carrier_sync::store::{IntegrationChange, Store};
+use carrier_sync::tenure::Tenure;
 use sqlx::postgres::PgConnection;
 use sqlx::{Row, query};
 use tokio::task::JoinHandle;
@@ -256,7 +257,7 @@ fn writer(app: &App, witness: &Arc<Witness>) -> WriterHandle {
 async fn actor(app: &App, witness: &Arc<Witness>, writer: &WriterHandle) -> Addr<IntegrationActor> {
     let rows = app.store.integrations().await.unwrap();
     let parts = IntegrationParts {
-        job: Arc::new(app.builder.build(&rows[0]).unwrap()),
+        job: Arc::new(app.builder.build(&rows[0], Tenure::sole()).unwrap()),
         interval: INTERVAL,
         first_delay: NEVER,
         parked_retry: NEVER,

@@ -19,6 +19,7 @@ use carrier_sync::store::Store;
 use carrier_sync::store::queue::BatchPolicy;
 use carrier_sync::store::retry::RetryPolicy;
 use carrier_sync::sync::SyncJob;
+use carrier_sync::tenure::Tenure;
 
 use crate::witness::Witness;
 
@@ -74,7 +75,7 @@ impl Rig {
     ) {
         let rows = self.app.store.integrations().await.unwrap();
         let row = rows.iter().find(|row| row.id == *id).expect("it is stored");
-        let job = self.app.builder.build(row).unwrap();
+        let job = self.app.builder.build(row, Tenure::sole()).unwrap();
         let mut client = job.client;
         client.clock = Arc::clone(&self.clock);
         let job = SyncJob {

@@ -74,6 +74,7 @@ async fn an_existing_platforms_tables_are_adopted_and_their_rows_kept() {
     let record = SyncRecord {
         tenant_id: tenant("t"),
         integration_id: integration(ID),
+        epoch: None,
         started_at: Some(at(1)),
         outcome: Outcome::Success,
         error: None,

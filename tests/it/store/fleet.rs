@@ -200,6 +200,7 @@ pub fn batch(tenant: &str, id: &str, updates: Vec<DeviceUpdate>) -> UpdateBatch 
     UpdateBatch {
         tenant_id: self::tenant(tenant),
         integration_id: integration(id),
+        epoch: None,
         updates,
     }
 }

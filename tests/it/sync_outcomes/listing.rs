@@ -2,6 +2,7 @@
 
 use carrier_sync::integration::Outcome;
 use carrier_sync::simulator::{Endpoint, Fault, FaultKind};
+use carrier_sync::tenure::Tenure;
 
 use super::{ACME, Scene, unusable};
 use crate::fleet::in_system;
@@ -83,7 +84,12 @@ fn devices_that_are_gone_do_not_use_up_everyone_s_turn() {
         scene.inject(Fault::new(FaultKind::Html).at(Endpoint::Devices));
         scene.inject(Fault::status(404).at(Endpoint::Device).times(3));
         let row = scene.service.integration().await;
-        let job = scene.service.app.builder.build(&row).unwrap();
+        let job = scene
+            .service
+            .app
+            .builder
+            .build(&row, Tenure::sole())
+            .unwrap();
         let first = scene.sync_again(&job).await;
         let second = scene.sync_again(&job).await;
         assert_eq!((first.synced, second.synced), (0, 3));

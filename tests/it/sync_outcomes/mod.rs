@@ -90,7 +90,7 @@ impl UpdateSink for StoreSink {
     async fn write(&self, batch: UpdateBatch) -> Result<WriteReceipt, SinkError> {
         let receipts = self.0.write(&[batch]).await;
         Ok(receipts
-            .map_err(|error| SinkError(error.to_string()))?
+            .map_err(|error| SinkError::Failed(error.to_string()))?
             .remove(0))
     }
 }

@@ -9,6 +9,7 @@ fn ended(second: Option<u32>, outcome: Outcome) -> SyncRecord {
     SyncRecord {
         tenant_id: tenant("t"),
         integration_id: integration("i"),
+        epoch: None,
         started_at: second.map(at),
         outcome,
         error: (outcome != Outcome::Success).then(|| "carrier said \0 no".into()),
