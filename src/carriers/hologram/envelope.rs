@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use crate::carriers::{
     ReadError,
     lenient::{Field, List, Object},
+    walk::body_text,
 };
 
 /// Longest text of the carrier that an error repeats, in characters.
@@ -133,7 +134,7 @@ fn says_too_fast(text: &str) -> bool {
 
 /// Whether the body of a refusal says "too fast", whatever its status says.
 pub(super) fn is_throttling(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
+    let text = body_text(body);
     let envelope = serde_json::from_str::<Envelope<'_, Option<IgnoredAny>>>(&text);
     envelope.is_ok_and(|envelope| {
         envelope
