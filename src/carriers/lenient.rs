@@ -18,7 +18,6 @@ use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
-use serde_json::value::RawValue;
 
 use crate::device::ByteCount;
 
@@ -69,71 +68,172 @@ impl<T> Field<T> {
     }
 }
 
-/// Reads the text of one JSON value; `None` when it does not mean a `Self`.
-pub trait FromJson<'de>: Sized {
-    /// `json` is a complete, well-formed value without white space around it, never `null`.
-    fn from_json(json: &'de str) -> Option<Self>;
+/// A number as it was sent.
+#[derive(Debug, Clone, Copy)]
+pub enum Number<'de> {
+    /// A whole number.
+    Whole(u64),
+    /// A whole number below zero.
+    Negative(i64),
+    /// Any number, by its digits: what fits neither of the others, or was read from its raw text.
+    Digits(&'de str),
 }
 
-impl<'de, T: FromJson<'de>> Deserialize<'de> for Field<T> {
-    /// By way of the raw text, because a number that fits no Rust type (`1e999`) is an error to a
-    /// typed read and would cost the row.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json = <&RawValue>::deserialize(deserializer)?.get();
-        Ok(match json {
-            "null" => Self::Missing,
-            json => T::from_json(json).map_or(Self::Bad, Self::Value),
-        })
+/// What one text, number or truth value means; `None` when it does not mean a `Self`.
+pub trait FromScalar<'de>: Sized {
+    /// The text, escapes resolved; borrowed exactly when it was sent without escapes.
+    fn from_text(text: Cow<'de, str>) -> Option<Self>;
+
+    /// A number; the digits of a whole one mean the same as the number.
+    fn from_number(number: Number<'de>) -> Option<Self>;
+
+    /// A truth value.
+    fn from_bool(_: bool) -> Option<Self> {
+        None
     }
-}
 
-/// Text, or the digits of a number as they were sent, however long.
-impl<'de: 'a, 'a> FromJson<'de> for Cow<'a, str> {
+    /// The raw text of a complete, well-formed value without white space around it, never `null`.
     fn from_json(json: &'de str) -> Option<Self> {
         match json.as_bytes().first()? {
-            b'"' if json.contains('\\') => serde_json::from_str(json).ok().map(Cow::Owned),
-            b'"' => json.get(1..json.len() - 1).map(Cow::Borrowed),
-            b'-' | b'0'..=b'9' => Some(Cow::Borrowed(json)),
+            b'"' if json.contains('\\') => Self::from_text(serde_json::from_str(json).ok()?),
+            b'"' => Self::from_text(Cow::Borrowed(json.get(1..json.len() - 1)?)),
+            b't' | b'f' => Self::from_bool(json == "true"),
+            b'-' | b'0'..=b'9' => Self::from_number(Number::Digits(json)),
             _ => None,
         }
     }
 }
 
+/// The name by which [`verbatim`](super::verbatim) knows a [`Field`].
+pub(super) const FIELD: &str = "carrier_sync::lenient::Field";
+
+impl<'de, T: FromScalar<'de>> Deserialize<'de> for Field<T> {
+    /// An error where a typed read cannot hold the value: `1e999`, half a surrogate pair, an object.
+    /// [`verbatim`](super::verbatim) reads those, from the raw text, for one scan more.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(FIELD, FieldVisitor(PhantomData))
+    }
+}
+
+struct FieldVisitor<T>(PhantomData<T>);
+
+impl<'de, T: FromScalar<'de>> Visitor<'de> for FieldVisitor<T> {
+    type Value = Field<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a whole number, a truth value or null")
+    }
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, scalar: D) -> Result<Field<T>, D::Error> {
+        scalar.deserialize_any(self)
+    }
+    fn visit_unit<E>(self) -> Result<Field<T>, E> {
+        Ok(Field::Missing)
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Field<T>, E> {
+        Ok(T::from_bool(value).into())
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<Field<T>, E> {
+        Ok(T::from_number(Number::Whole(number)).into())
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<Field<T>, E> {
+        Ok(T::from_number(Number::Negative(number)).into())
+    }
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Field<T>, E> {
+        Ok(T::from_text(Cow::Borrowed(text)).into())
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Field<T>, E> {
+        Ok(T::from_text(Cow::Owned(text.to_owned())).into())
+    }
+    /// JSON has no bytes; they are how `verbatim` hands over the raw text of a value.
+    fn visit_borrowed_bytes<E>(self, json: &'de [u8]) -> Result<Field<T>, E> {
+        Ok(match std::str::from_utf8(json) {
+            Ok("null") => Field::Missing,
+            Ok(json) => T::from_json(json).into(),
+            Err(_) => Field::Bad,
+        })
+    }
+}
+
+impl<T> From<Option<T>> for Field<T> {
+    fn from(read: Option<T>) -> Self {
+        read.map_or(Self::Bad, Self::Value)
+    }
+}
+
+/// Text, or the digits of a number as they were sent, however long.
+impl<'de: 'a, 'a> FromScalar<'de> for Cow<'a, str> {
+    fn from_text(text: Cow<'de, str>) -> Option<Self> {
+        Some(text)
+    }
+    fn from_number(number: Number<'de>) -> Option<Self> {
+        Some(match number {
+            Number::Whole(number) => Cow::Owned(number.to_string()),
+            Number::Negative(number) => Cow::Owned(number.to_string()),
+            Number::Digits(digits) => Cow::Borrowed(digits),
+        })
+    }
+}
+
 /// A whole number that is not negative, in a string or not, with or without `.0`.
-impl<'de> FromJson<'de> for u64 {
-    fn from_json(json: &'de str) -> Option<Self> {
-        let text = Cow::from_json(json)?;
+impl<'de> FromScalar<'de> for u64 {
+    fn from_text(text: Cow<'de, str>) -> Option<Self> {
         let text = text.trim();
         text.parse()
             .ok()
             .or_else(|| whole_float(text).and_then(|float| float.try_into().ok()))
     }
+    fn from_number(number: Number<'de>) -> Option<Self> {
+        match number {
+            Number::Whole(number) => Some(number),
+            Number::Negative(_) => None,
+            Number::Digits(digits) => Self::from_text(Cow::Borrowed(digits)),
+        }
+    }
 }
 
 /// A whole number, in a string or not, with or without `.0`.
-impl<'de> FromJson<'de> for i64 {
-    fn from_json(json: &'de str) -> Option<Self> {
-        let text = Cow::from_json(json)?;
+impl<'de> FromScalar<'de> for i64 {
+    fn from_text(text: Cow<'de, str>) -> Option<Self> {
         let text = text.trim();
         text.parse().ok().or_else(|| whole_float(text))
+    }
+    fn from_number(number: Number<'de>) -> Option<Self> {
+        match number {
+            Number::Whole(number) => number.try_into().ok(),
+            Number::Negative(number) => Some(number),
+            Number::Digits(digits) => Self::from_text(Cow::Borrowed(digits)),
+        }
     }
 }
 
 /// As `u64`, and within what a database column holds.
-impl<'de> FromJson<'de> for ByteCount {
-    fn from_json(json: &'de str) -> Option<Self> {
-        u64::from_json(json).and_then(Self::new)
+impl<'de> FromScalar<'de> for ByteCount {
+    fn from_text(text: Cow<'de, str>) -> Option<Self> {
+        u64::from_text(text).and_then(Self::new)
+    }
+    fn from_number(number: Number<'de>) -> Option<Self> {
+        u64::from_number(number).and_then(Self::new)
     }
 }
 
 /// `true`, `false`, `1`, `0`, in a string or not.
-impl<'de> FromJson<'de> for bool {
-    fn from_json(json: &'de str) -> Option<Self> {
-        match json.trim_matches('"') {
-            "true" | "1" => Some(true),
-            "false" | "0" => Some(false),
+impl<'de> FromScalar<'de> for bool {
+    fn from_text(text: Cow<'de, str>) -> Option<Self> {
+        match text {
+            Cow::Borrowed("true" | "1") => Some(true),
+            Cow::Borrowed("false" | "0") => Some(false),
             _ => None,
         }
+    }
+    fn from_number(number: Number<'de>) -> Option<Self> {
+        match number {
+            Number::Whole(1) | Number::Digits("1") => Some(true),
+            Number::Whole(0) | Number::Digits("0") => Some(false),
+            _ => None,
+        }
+    }
+    fn from_bool(value: bool) -> Option<Self> {
+        Some(value)
     }
 }
 
@@ -238,6 +338,10 @@ impl<'de, E: Deserialize<'de>> Visitor<'de> for ListVisitor<E> {
         let mut rows = Vec::new();
         while let Some(row) = seq.next_element()? {
             check_room(&rows)?;
+            if rows.is_empty() {
+                // Most lists in a row have one element; a push would make room for four.
+                rows.reserve_exact(1);
+            }
             rows.push(row);
         }
         Ok(Field::Value(rows))

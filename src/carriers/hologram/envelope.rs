@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use crate::carriers::{
     ReadError,
     lenient::{Field, List, Object},
+    verbatim,
     walk::body_text,
 };
 
@@ -42,22 +43,22 @@ pub(super) struct Rows<'a, T> {
     pub(super) last_id: Option<Cow<'a, str>>,
 }
 
-/// Reads a page. One typed pass; only where that fails, each row by itself, so that a broken row
-/// does not cost its page.
+/// Reads a page. One typed pass; only where that fails, each row by itself and each field by its raw
+/// text, so that a broken field does not cost its row nor a broken row its page.
 pub(super) fn rows<'a, T: Deserialize<'a>>(text: &'a str) -> Result<Rows<'a, T>, ReadError> {
     if let Ok(envelope) = serde_json::from_str::<Envelope<'a, List<Object<T>>>>(text) {
         return page(envelope, |object| object.0);
     }
-    let envelope = serde_json::from_str::<Envelope<'a, List<&'a RawValue>>>(text)
+    let envelope = verbatim::from_str::<Envelope<'a, List<&'a RawValue>>>(text)
         .map_err(|error| malformed(text, &error))?;
     page(envelope, |row| {
-        serde_json::from_str::<Object<T>>(row.get()).map_or(Field::Bad, |o| o.0)
+        verbatim::from_str::<Object<T>>(row.get()).map_or(Field::Bad, |object| object.0)
     })
 }
 
 /// Reads an answer whose `data` is one object.
 pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ReadError> {
-    let envelope = serde_json::from_str::<Envelope<'a, Object<T>>>(text)
+    let envelope = verbatim::from_str::<Envelope<'a, Object<T>>>(text)
         .map_err(|error| malformed(text, &error))?;
     envelope.refusal()?;
     present(envelope.data.0, "an object")
@@ -135,7 +136,7 @@ fn says_too_fast(text: &str) -> bool {
 /// Whether the body of a refusal says "too fast", whatever its status says.
 pub(super) fn is_throttling(body: &[u8]) -> bool {
     let text = body_text(body);
-    let envelope = serde_json::from_str::<Envelope<'_, Option<IgnoredAny>>>(&text);
+    let envelope = verbatim::from_str::<Envelope<'_, Option<IgnoredAny>>>(&text);
     envelope.is_ok_and(|envelope| {
         envelope
             .error

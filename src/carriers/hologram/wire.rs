@@ -9,7 +9,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Deserialize;
 
 use crate::{
-    carriers::lenient::{Field, FromJson, List, Object},
+    carriers::lenient::{Field, FromScalar, List, Number, Object},
     device::ByteCount,
 };
 
@@ -87,9 +87,8 @@ pub(super) struct SessionRow<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Timestamp(pub(super) DateTime<Utc>);
 
-impl<'de> FromJson<'de> for Timestamp {
-    fn from_json(json: &'de str) -> Option<Self> {
-        let text = Cow::from_json(json)?;
+impl<'de> FromScalar<'de> for Timestamp {
+    fn from_text(text: Cow<'de, str>) -> Option<Self> {
         let text = text.trim();
         zoneless(text)
             .or_else(|| {
@@ -99,6 +98,10 @@ impl<'de> FromJson<'de> for Timestamp {
             })
             .filter(|time| YEARS.contains(&time.year()))
             .map(Self)
+    }
+
+    fn from_number(_: Number<'de>) -> Option<Self> {
+        None
     }
 }
 
