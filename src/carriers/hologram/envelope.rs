@@ -170,10 +170,89 @@ fn malformed(text: &str, error: &serde_json::Error) -> ReadError {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::{collection::vec, prelude::*, sample::select};
+
     use super::{
-        super::wire::{DeviceRow, SessionRow},
+        super::{
+            normalise,
+            wire::{DeviceRow, SessionRow},
+        },
         *,
     };
+    use crate::carriers::verbatim::tests::any_value;
+
+    /// A repeated key: no reading of the whole page survives it, so each row is read by itself.
+    const BROKEN: &str = r#"{"id":1,"id":2}"#;
+
+    /// A device of one link with `strange` in the place of some value.
+    fn device((place, strange): (&str, String)) -> String {
+        let value = |name, usual: &str| {
+            let value = if name == place { &strange } else { usual };
+            format!("\"{name}\":{value}")
+        };
+        let link = [
+            value("id", "7"),
+            value("sim", "\"89445018\""),
+            value("state", "\"LIVE\""),
+            value("whenclaimed", "\"2025-10-11 17:24:43\""),
+            value("whenexpires", "\"2025-11-10 17:24:43\""),
+            value("overagelimit", "-1"),
+            value("cur_billing_data_used", "503417039"),
+        ];
+        let link = format!("{{{}}}", link.join(","));
+        let cellular = value("cellular", &format!("[{link}]"));
+        let session = format!("{{{},{}}}", value("linkid", "7"), value("active", "true"));
+        let row = [
+            value("id", "5"),
+            value("orgid", "1001"),
+            value("name", "\"x\""),
+            value("links", &format!("{{{cellular}}}")),
+            value("lastsession", &session),
+        ];
+        format!("{{{}}}", row.join(","))
+    }
+
+    fn any_device() -> impl Strategy<Value = String> {
+        let places = [
+            "id",
+            "sim",
+            "state",
+            "whenclaimed",
+            "whenexpires",
+            "overagelimit",
+            "linkid",
+            "active",
+            "cur_billing_data_used",
+            "cellular",
+            "links",
+            "lastsession",
+            "orgid",
+            "name",
+        ];
+        (select(places.to_vec()), any_value()).prop_map(device)
+    }
+
+    /// What the rows of a page of devices become, in words.
+    fn devices(rows: &[&str]) -> Vec<String> {
+        let text = format!(r#"{{"success":true,"data":[{}]}}"#, rows.join(","));
+        let page = self::rows::<DeviceRow<'_>>(&text).ok().unwrap();
+        let read = |row: &Field<DeviceRow<'_>>| match row {
+            Field::Value(row) => format!("{:?}", normalise::device(row, &mut Vec::new())),
+            Field::Missing => "missing".to_owned(),
+            Field::Bad => "bad".to_owned(),
+        };
+        page.rows.iter().map(read).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_says_the_same_whatever_its_neighbours_are(rows in vec(any_device(), 1..4)) {
+            let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+            let mut with_broken = devices(&[rows.as_slice(), &[BROKEN]].concat());
+            prop_assert_eq!(with_broken.pop(), Some("bad".to_owned()));
+            prop_assert_eq!(devices(&rows), with_broken);
+        }
+    }
 
     #[test]
     fn a_broken_row_does_not_cost_its_page() {
