@@ -244,6 +244,26 @@ mod tests {
         page.rows.iter().map(read).collect()
     }
 
+    #[test]
+    fn a_value_that_no_typed_read_holds_costs_its_field_and_not_its_row() {
+        let places = [
+            "sim",
+            "state",
+            "whenclaimed",
+            "overagelimit",
+            "cur_billing_data_used",
+            "linkid",
+            "active",
+        ];
+        for place in places {
+            for strange in ["1e999", r#""\ud800""#, "{}", "[1]", "-0.5"] {
+                let row = device((place, strange.to_owned()));
+                let read = devices(&[row.as_str()]).concat();
+                assert!(read.starts_with("Ok("), "{place} {strange}: {read}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn a_row_says_the_same_whatever_its_neighbours_are(rows in vec(any_device(), 1..4)) {
