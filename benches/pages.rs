@@ -157,13 +157,19 @@ fn pages(criterion: &mut Criterion) {
         answers.report.len(),
     );
     let mut group = criterion.benchmark_group("page");
-    group.throughput(Throughput::Elements(DEVICES));
+    let read = |body: &[u8]| Throughput::ElementsAndBytes {
+        elements: DEVICES,
+        bytes: body.len() as u64,
+    };
+    group.throughput(read(&answers.listing));
     group.bench_function("read the listing", |bench| {
         bench.iter(|| black_box(answers.read_listing()));
     });
+    group.throughput(read(&answers.report));
     group.bench_function("read the usage report into the book", |bench| {
         bench.iter(|| black_box(answers.read_book()));
     });
+    group.throughput(Throughput::Elements(DEVICES));
     group.bench_function("merge into a batch of updates", |bench| {
         bench.iter_batched(
             || records.clone(),

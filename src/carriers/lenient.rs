@@ -2,9 +2,12 @@
 //! empty objects written as empty lists.
 //!
 //! A field that cannot be read must not cost its row, nor a row its page. So the types here accept
-//! every JSON value and say what they made of it; only broken JSON itself is an error. They borrow
-//! from the body and build no tree: listings of large fleets are read at the speed of the scanner.
-//! Knows no carrier.
+//! every JSON value and say what they made of it. They borrow from the body and build no tree:
+//! listings of large fleets are read at the speed of the scanner. Knows no carrier.
+//!
+//! Read with [`serde_json::from_str`] first, then, if that is an error, with
+//! [`verbatim::from_str`](super::verbatim::from_str): only there is nothing but broken JSON an error.
+//! What both can read they read alike.
 //!
 //! | type | reads | takes as missing |
 //! |---|---|---|
@@ -18,12 +21,8 @@ use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
-use serde_json::value::RawValue;
 
-use crate::device::ByteCount;
-
-/// Above this a float no longer tells every whole number apart (2^53).
-const MAX_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
+use super::scalar::{FromScalar, Number};
 
 /// Longest list that is read. Carriers' pages hold at most 5,000 rows; a body of a million `{}` must
 /// not become a million rows in memory.
@@ -69,78 +68,60 @@ impl<T> Field<T> {
     }
 }
 
-/// Reads the text of one JSON value; `None` when it does not mean a `Self`.
-pub trait FromJson<'de>: Sized {
-    /// `json` is a complete, well-formed value without white space around it, never `null`.
-    fn from_json(json: &'de str) -> Option<Self>;
+/// The name by which [`verbatim`](super::verbatim) knows a [`Field`].
+pub(super) const FIELD: &str = "carrier_sync::lenient::Field";
+
+impl<'de, T: FromScalar<'de>> Deserialize<'de> for Field<T> {
+    /// An error where a typed read cannot hold the value: `1e999`, half a surrogate pair, an object.
+    /// [`verbatim`](super::verbatim) reads those, from the raw text, for one scan more.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(FIELD, FieldVisitor(PhantomData))
+    }
 }
 
-impl<'de, T: FromJson<'de>> Deserialize<'de> for Field<T> {
-    /// By way of the raw text, because a number that fits no Rust type (`1e999`) is an error to a
-    /// typed read and would cost the row.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json = <&RawValue>::deserialize(deserializer)?.get();
-        Ok(match json {
-            "null" => Self::Missing,
-            json => T::from_json(json).map_or(Self::Bad, Self::Value),
+struct FieldVisitor<T>(PhantomData<T>);
+
+impl<'de, T: FromScalar<'de>> Visitor<'de> for FieldVisitor<T> {
+    type Value = Field<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a whole number, a truth value or null")
+    }
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, scalar: D) -> Result<Field<T>, D::Error> {
+        scalar.deserialize_any(self)
+    }
+    fn visit_unit<E>(self) -> Result<Field<T>, E> {
+        Ok(Field::Missing)
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Field<T>, E> {
+        Ok(T::from_bool(value).into())
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<Field<T>, E> {
+        Ok(T::from_number(Number::Whole(number)).into())
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<Field<T>, E> {
+        Ok(T::from_number(Number::Negative(number)).into())
+    }
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Field<T>, E> {
+        Ok(T::from_text(Cow::Borrowed(text)).into())
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Field<T>, E> {
+        Ok(T::from_text(Cow::Owned(text.to_owned())).into())
+    }
+    /// JSON has no bytes; they are how `verbatim` hands over the raw text of a value.
+    fn visit_borrowed_bytes<E>(self, json: &'de [u8]) -> Result<Field<T>, E> {
+        Ok(match std::str::from_utf8(json) {
+            Ok("null") => Field::Missing,
+            Ok(json) => T::from_json(json).into(),
+            Err(_) => Field::Bad,
         })
     }
 }
 
-/// Text, or the digits of a number as they were sent, however long.
-impl<'de: 'a, 'a> FromJson<'de> for Cow<'a, str> {
-    fn from_json(json: &'de str) -> Option<Self> {
-        match json.as_bytes().first()? {
-            b'"' if json.contains('\\') => serde_json::from_str(json).ok().map(Cow::Owned),
-            b'"' => json.get(1..json.len() - 1).map(Cow::Borrowed),
-            b'-' | b'0'..=b'9' => Some(Cow::Borrowed(json)),
-            _ => None,
-        }
+impl<T> From<Option<T>> for Field<T> {
+    fn from(read: Option<T>) -> Self {
+        read.map_or(Self::Bad, Self::Value)
     }
-}
-
-/// A whole number that is not negative, in a string or not, with or without `.0`.
-impl<'de> FromJson<'de> for u64 {
-    fn from_json(json: &'de str) -> Option<Self> {
-        let text = Cow::from_json(json)?;
-        let text = text.trim();
-        text.parse()
-            .ok()
-            .or_else(|| whole_float(text).and_then(|float| float.try_into().ok()))
-    }
-}
-
-/// A whole number, in a string or not, with or without `.0`.
-impl<'de> FromJson<'de> for i64 {
-    fn from_json(json: &'de str) -> Option<Self> {
-        let text = Cow::from_json(json)?;
-        let text = text.trim();
-        text.parse().ok().or_else(|| whole_float(text))
-    }
-}
-
-/// As `u64`, and within what a database column holds.
-impl<'de> FromJson<'de> for ByteCount {
-    fn from_json(json: &'de str) -> Option<Self> {
-        u64::from_json(json).and_then(Self::new)
-    }
-}
-
-/// `true`, `false`, `1`, `0`, in a string or not.
-impl<'de> FromJson<'de> for bool {
-    fn from_json(json: &'de str) -> Option<Self> {
-        match json.trim_matches('"') {
-            "true" | "1" => Some(true),
-            "false" | "0" => Some(false),
-            _ => None,
-        }
-    }
-}
-
-fn whole_float(text: &str) -> Option<i64> {
-    let float: f64 = text.parse().ok()?;
-    // In this range the cast neither rounds nor saturates; NaN fails both comparisons.
-    (float.fract() == 0.0 && float.abs() <= MAX_EXACT_FLOAT).then_some(float as i64)
 }
 
 /// An object in its own shape. Whatever else stands in its place is told apart.
@@ -238,6 +219,10 @@ impl<'de, E: Deserialize<'de>> Visitor<'de> for ListVisitor<E> {
         let mut rows = Vec::new();
         while let Some(row) = seq.next_element()? {
             check_room(&rows)?;
+            if rows.is_empty() {
+                // Most lists in a row have one element; a push would make room for four.
+                rows.reserve_exact(1);
+            }
             rows.push(row);
         }
         Ok(Field::Value(rows))
@@ -271,73 +256,11 @@ fn check_room<E, Er: serde::de::Error>(rows: &[E]) -> Result<(), Er> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::carriers::verbatim;
 
+    /// As an answer's second reading would, which holds every value.
     fn read<'de, T: Deserialize<'de>>(json: &'de str) -> T {
-        serde_json::from_str(json).unwrap()
-    }
-
-    #[test]
-    fn a_number_is_read_from_text_and_from_a_whole_float() {
-        for json in [
-            "503417039",
-            "\"503417039\"",
-            "\" 503417039 \"",
-            "503417039.0",
-            "5.03417039e8",
-        ] {
-            assert_eq!(
-                read::<Field<u64>>(json),
-                Field::Value(503_417_039),
-                "{json}"
-            );
-        }
-        assert_eq!(read::<Field<i64>>("\"-1\""), Field::Value(-1));
-    }
-
-    #[test]
-    fn bytes_that_cannot_be_stored_are_bad_and_never_zero() {
-        let wrong = [
-            "-1",
-            "\"-1\"",
-            "9223372036854775808",
-            "18446744073709551616",
-            "1e30",
-            "1e999",
-            "1.5",
-            "\"\"",
-            "\"2s\"",
-            "true",
-            "[]",
-            "{}",
-            "\"NaN\"",
-            "\"inf\"",
-            "\"\\ud800\"",
-        ];
-        for json in wrong {
-            assert_eq!(read::<Field<ByteCount>>(json), Field::Bad, "{json}");
-        }
-        assert_eq!(read::<Field<ByteCount>>("null"), Field::Missing);
-        let most = ByteCount::new(i64::MAX as u64).unwrap();
-        assert_eq!(
-            read::<Field<ByteCount>>("9223372036854775807"),
-            Field::Value(most)
-        );
-    }
-
-    #[test]
-    fn a_number_too_long_for_any_integer_keeps_its_digits_as_text() {
-        let text: Field<Cow<'_, str>> = read("89445018042130000001");
-        assert_eq!(text, Field::Value("89445018042130000001".into()));
-        assert_eq!(
-            read::<Field<Cow<'_, str>>>(r#""a\"b""#),
-            Field::Value("a\"b".into())
-        );
-    }
-
-    #[test]
-    fn text_without_escapes_is_borrowed_from_the_body() {
-        let text: Field<Cow<'_, str>> = read("\"LIVE\"");
-        assert!(matches!(text, Field::Value(Cow::Borrowed("LIVE"))));
+        verbatim::from_str(json).unwrap()
     }
 
     #[test]

@@ -11,6 +11,8 @@
 //! | `walk.rs` | paging: the shape of a page, the guard against endless cursors |
 //! | `record.rs` | what an answer says, in one vocabulary for all carriers |
 //! | `lenient.rs` | reading JSON that breaks its own documentation |
+//! | `scalar.rs` | what one text, number or truth value means |
+//! | `verbatim.rs` | the same, where a typed read fails: by the raw text of each field |
 //! | `registry.rs` | the list of carriers |
 
 pub mod account;
@@ -19,6 +21,8 @@ pub mod lenient;
 pub mod record;
 pub mod registry;
 pub mod request;
+pub mod scalar;
+pub mod verbatim;
 pub mod walk;
 
 pub use account::{Account, BadAccount};

@@ -3,7 +3,7 @@
 //! Every carrier ends its listings by a rule of its own; what they share is the [`CursorGuard`]: a
 //! cursor that comes back or never ends is an error, never an endless loop.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use super::request::Request;
 
@@ -67,6 +67,15 @@ pub enum ReadError {
     /// The carrier says "too fast", in the body.
     #[error("{0}")]
     Throttled(String),
+}
+
+/// The text of a body. Bytes that are not UTF-8 sit in names, which nobody reads; they are replaced and
+/// must not cost the page.
+///
+/// Asks the strict reader first: it passes over plain text by the word, the replacing one by the byte.
+#[must_use]
+pub fn body_text(body: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed)
 }
 
 /// Watches the cursors of one walk.

@@ -11,6 +11,8 @@ use serde_json::value::RawValue;
 use crate::carriers::{
     ReadError,
     lenient::{Field, List, Object},
+    verbatim,
+    walk::body_text,
 };
 
 /// Longest text of the carrier that an error repeats, in characters.
@@ -41,22 +43,22 @@ pub(super) struct Rows<'a, T> {
     pub(super) last_id: Option<Cow<'a, str>>,
 }
 
-/// Reads a page. One typed pass; only where that fails, each row by itself, so that a broken row
-/// does not cost its page.
+/// Reads a page. One typed pass; only where that fails, each row by itself and each field by its raw
+/// text, so that a broken field does not cost its row nor a broken row its page.
 pub(super) fn rows<'a, T: Deserialize<'a>>(text: &'a str) -> Result<Rows<'a, T>, ReadError> {
     if let Ok(envelope) = serde_json::from_str::<Envelope<'a, List<Object<T>>>>(text) {
         return page(envelope, |object| object.0);
     }
-    let envelope = serde_json::from_str::<Envelope<'a, List<&'a RawValue>>>(text)
+    let envelope = verbatim::from_str::<Envelope<'a, List<&'a RawValue>>>(text)
         .map_err(|error| malformed(text, &error))?;
     page(envelope, |row| {
-        serde_json::from_str::<Object<T>>(row.get()).map_or(Field::Bad, |o| o.0)
+        verbatim::from_str::<Object<T>>(row.get()).map_or(Field::Bad, |object| object.0)
     })
 }
 
 /// Reads an answer whose `data` is one object.
 pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ReadError> {
-    let envelope = serde_json::from_str::<Envelope<'a, Object<T>>>(text)
+    let envelope = verbatim::from_str::<Envelope<'a, Object<T>>>(text)
         .map_err(|error| malformed(text, &error))?;
     envelope.refusal()?;
     present(envelope.data.0, "an object")
@@ -133,8 +135,8 @@ fn says_too_fast(text: &str) -> bool {
 
 /// Whether the body of a refusal says "too fast", whatever its status says.
 pub(super) fn is_throttling(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
-    let envelope = serde_json::from_str::<Envelope<'_, Option<IgnoredAny>>>(&text);
+    let text = body_text(body);
+    let envelope = verbatim::from_str::<Envelope<'_, Option<IgnoredAny>>>(&text);
     envelope.is_ok_and(|envelope| {
         envelope
             .error
@@ -168,10 +170,109 @@ fn malformed(text: &str, error: &serde_json::Error) -> ReadError {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::{collection::vec, prelude::*, sample::select};
+
     use super::{
-        super::wire::{DeviceRow, SessionRow},
+        super::{
+            normalise,
+            wire::{DeviceRow, SessionRow},
+        },
         *,
     };
+    use crate::carriers::verbatim::tests::any_value;
+
+    /// A repeated key: no reading of the whole page survives it, so each row is read by itself.
+    const BROKEN: &str = r#"{"id":1,"id":2}"#;
+
+    /// A device of one link with `strange` in the place of some value.
+    fn device((place, strange): (&str, String)) -> String {
+        let value = |name, usual: &str| {
+            let value = if name == place { &strange } else { usual };
+            format!("\"{name}\":{value}")
+        };
+        let link = [
+            value("id", "7"),
+            value("sim", "\"89445018\""),
+            value("state", "\"LIVE\""),
+            value("whenclaimed", "\"2025-10-11 17:24:43\""),
+            value("whenexpires", "\"2025-11-10 17:24:43\""),
+            value("overagelimit", "-1"),
+            value("cur_billing_data_used", "503417039"),
+        ];
+        let link = format!("{{{}}}", link.join(","));
+        let cellular = value("cellular", &format!("[{link}]"));
+        let session = format!("{{{},{}}}", value("linkid", "7"), value("active", "true"));
+        let row = [
+            value("id", "5"),
+            value("orgid", "1001"),
+            value("name", "\"x\""),
+            value("links", &format!("{{{cellular}}}")),
+            value("lastsession", &session),
+        ];
+        format!("{{{}}}", row.join(","))
+    }
+
+    fn any_device() -> impl Strategy<Value = String> {
+        let places = [
+            "id",
+            "sim",
+            "state",
+            "whenclaimed",
+            "whenexpires",
+            "overagelimit",
+            "linkid",
+            "active",
+            "cur_billing_data_used",
+            "cellular",
+            "links",
+            "lastsession",
+            "orgid",
+            "name",
+        ];
+        (select(places.to_vec()), any_value()).prop_map(device)
+    }
+
+    /// What the rows of a page of devices become, in words.
+    fn devices(rows: &[&str]) -> Vec<String> {
+        let text = format!(r#"{{"success":true,"data":[{}]}}"#, rows.join(","));
+        let page = self::rows::<DeviceRow<'_>>(&text).ok().unwrap();
+        let read = |row: &Field<DeviceRow<'_>>| match row {
+            Field::Value(row) => format!("{:?}", normalise::device(row, &mut Vec::new())),
+            Field::Missing => "missing".to_owned(),
+            Field::Bad => "bad".to_owned(),
+        };
+        page.rows.iter().map(read).collect()
+    }
+
+    #[test]
+    fn a_value_that_no_typed_read_holds_costs_its_field_and_not_its_row() {
+        let places = [
+            "sim",
+            "state",
+            "whenclaimed",
+            "overagelimit",
+            "cur_billing_data_used",
+            "linkid",
+            "active",
+        ];
+        for place in places {
+            for strange in ["1e999", r#""\ud800""#, "{}", "[1]", "-0.5"] {
+                let row = device((place, strange.to_owned()));
+                let read = devices(&[row.as_str()]).concat();
+                assert!(read.starts_with("Ok("), "{place} {strange}: {read}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_says_the_same_whatever_its_neighbours_are(rows in vec(any_device(), 1..4)) {
+            let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+            let mut with_broken = devices(&[rows.as_slice(), &[BROKEN]].concat());
+            prop_assert_eq!(with_broken.pop(), Some("bad".to_owned()));
+            prop_assert_eq!(devices(&rows), with_broken);
+        }
+    }
 
     #[test]
     fn a_broken_row_does_not_cost_its_page() {

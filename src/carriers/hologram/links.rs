@@ -22,16 +22,16 @@ use crate::{
 const MAX_ICCID_BYTES: usize = 32;
 
 /// One link with what the choice of the primary one needs.
-pub(super) struct Profile {
+pub(super) struct Profile<'a> {
     pub(super) line: LineRecord,
     /// `None`: unreadable; such a link never stands for its device.
     link: Option<u64>,
     pub(super) sim_status: Option<SimStatus>,
     pub(super) is_paused: bool,
-    pub(super) iccid: Option<Box<str>>,
+    pub(super) iccid: Option<&'a str>,
 }
 
-impl Profile {
+impl Profile<'_> {
     /// Most alive first, then the link of the last session, then the newest. The device's cycle and
     /// statuses are those of the first link.
     fn rank(&self, session: Option<&LastSession>) -> (bool, u8, bool, Option<u64>) {
@@ -65,11 +65,11 @@ impl Profile {
 }
 
 /// Every link of the row, the one that stands for the device first.
-pub(super) fn profiles(
-    row: &DeviceRow<'_>,
+pub(super) fn profiles<'a>(
+    row: &'a DeviceRow<'_>,
     session: Option<&LastSession>,
     unmapped: &mut Vec<String>,
-) -> Vec<Profile> {
+) -> Vec<Profile<'a>> {
     let links = match &row.links.0 {
         Field::Missing => return Vec::new(),
         Field::Bad => return vec![Profile::unreadable("(unreadable `links`)")],
@@ -80,7 +80,7 @@ pub(super) fn profiles(
         Field::Bad => return vec![Profile::unreadable("(unreadable `links.cellular`)")],
         Field::Value(links) => links,
     };
-    let mut profiles: Vec<Profile> = links
+    let mut profiles: Vec<Profile<'_>> = links
         .iter()
         .enumerate()
         .map(|(place, link)| profile(place, link, unmapped))
@@ -92,15 +92,19 @@ pub(super) fn profiles(
 
 /// The link whose statuses are the device's. Behind an unreadable link may stand a more alive one, so
 /// then only an active link can speak for the device; `None`: the stored values stay.
-pub(super) fn primary(profiles: &[Profile]) -> Option<&Profile> {
+pub(super) fn primary<'p, 'a>(profiles: &'p [Profile<'a>]) -> Option<&'p Profile<'a>> {
     let all_readable = profiles.iter().all(|profile| profile.link.is_some());
-    let is_active = |profile: &&Profile| profile.sim_status == Some(SimStatus::Active);
+    let is_active = |profile: &&Profile<'_>| profile.sim_status == Some(SimStatus::Active);
     profiles
         .first()
         .filter(|first| all_readable || is_active(first))
 }
 
-fn profile(place: usize, link: &Object<Link<'_>>, unmapped: &mut Vec<String>) -> Profile {
+fn profile<'a>(
+    place: usize,
+    link: &'a Object<Link<'_>>,
+    unmapped: &mut Vec<String>,
+) -> Profile<'a> {
     let Field::Value(link) = &link.0 else {
         return Profile::unreadable(&format!("#{} (unreadable)", place + 1));
     };
@@ -138,10 +142,10 @@ fn listed_usage(link: &Link<'_>) -> LineUsage {
     }
 }
 
-fn parse_iccid(text: &str) -> Option<Box<str>> {
+fn parse_iccid(text: &str) -> Option<&str> {
     let text = text.trim();
     let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    (!text.is_empty() && text.len() <= MAX_ICCID_BYTES && is_plain).then(|| text.into())
+    (!text.is_empty() && text.len() <= MAX_ICCID_BYTES && is_plain).then_some(text)
 }
 
 #[cfg(test)]
@@ -162,6 +166,6 @@ mod tests {
             assert_eq!(parse_iccid(text), None, "{text:?}");
         }
         assert_eq!(parse_iccid(&"8".repeat(33)), None);
-        assert_eq!(parse_iccid(" 8944501F ").as_deref(), Some("8944501F"));
+        assert_eq!(parse_iccid(" 8944501F "), Some("8944501F"));
     }
 }

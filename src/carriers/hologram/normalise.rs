@@ -44,7 +44,7 @@ pub(super) fn device(
             session,
             unmapped,
         )),
-        iccid: primary.and_then(|profile| profile.iccid.clone()),
+        iccid: primary.and_then(|profile| profile.iccid).map(Into::into),
     };
     let lines = profiles.into_iter().map(|profile| profile.line).collect();
     Ok(DeviceRecord {

@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     carriers::{
-        DeviceRecord, Page, ReadError, Request, UsagePart, UsageRecord, Walk, lenient::Field,
-        walk::CursorGuard,
+        DeviceRecord, Page, ReadError, Request, UsagePart, UsageRecord, Walk,
+        lenient::Field,
+        walk::{CursorGuard, body_text},
     },
     device::CarrierDeviceId,
 };
@@ -204,8 +205,7 @@ impl<E: Endpoint> Walk<E::Record> for Listing<E> {
         let Some(request) = self.next.clone() else {
             return Err(answer_without_request());
         };
-        // Bytes that are not UTF-8 sit in names, which nobody reads; they must not cost the page.
-        let text = String::from_utf8_lossy(body);
+        let text = body_text(body);
         let answer = envelope::rows::<E::Row<'_>>(&text)?;
         // The answer was read, so a cursor that leads nowhere is the carrier's word and the end.
         self.next = None;
@@ -262,7 +262,7 @@ impl Walk<DeviceRecord> for OneDevice {
         if self.next.is_none() {
             return Err(answer_without_request());
         }
-        let text = String::from_utf8_lossy(body);
+        let text = body_text(body);
         let row = envelope::object::<DeviceRow<'_>>(&text)?;
         self.next = None;
         // A key reaches every organisation of its user; this account is one of them.

@@ -9,7 +9,10 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Deserialize;
 
 use crate::{
-    carriers::lenient::{Field, FromJson, List, Object},
+    carriers::{
+        lenient::{Field, List, Object},
+        scalar::{FromScalar, Number},
+    },
     device::ByteCount,
 };
 
@@ -87,9 +90,8 @@ pub(super) struct SessionRow<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Timestamp(pub(super) DateTime<Utc>);
 
-impl<'de> FromJson<'de> for Timestamp {
-    fn from_json(json: &'de str) -> Option<Self> {
-        let text = Cow::from_json(json)?;
+impl<'de> FromScalar<'de> for Timestamp {
+    fn from_text(text: Cow<'de, str>) -> Option<Self> {
         let text = text.trim();
         zoneless(text)
             .or_else(|| {
@@ -99,6 +101,10 @@ impl<'de> FromJson<'de> for Timestamp {
             })
             .filter(|time| YEARS.contains(&time.year()))
             .map(Self)
+    }
+
+    fn from_number(_: Number<'de>) -> Option<Self> {
+        None
     }
 }
 
@@ -126,7 +132,10 @@ fn zoneless(text: &str) -> Option<DateTime<Utc>> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::carriers::verbatim::{self, tests::any_value};
 
     fn time(text: &str) -> Option<String> {
         Timestamp::from_json(&format!("\"{text}\"")).map(|time| time.0.to_rfc3339())
@@ -167,5 +176,14 @@ mod tests {
             assert_eq!(time(text), None, "{text}");
         }
         assert_eq!(Timestamp::from_json("0"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn both_readings_of_a_time_are_the_same(json in any_value()) {
+            if let Ok(first) = serde_json::from_str::<Field<Timestamp>>(&json) {
+                prop_assert_eq!(verbatim::from_str::<Field<Timestamp>>(&json).ok(), Some(first));
+            }
+        }
     }
 }
