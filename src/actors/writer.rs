@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::device::{UpdateBatch, WriteReceipt};
 use crate::status::{ActorName, ActorState, Board};
 use crate::store::queue::{BatchPolicy, Due, WriteQueue};
-use crate::store::retry::{RetryPolicy, record_patiently, write_patiently};
+use crate::store::retry::{NotStored, RetryPolicy, record_patiently, write_patiently};
 use crate::store::{Store, StoreError};
 use crate::supervision::exit::panic_text;
 use crate::sync::SinkError;
@@ -111,12 +111,13 @@ impl DbWriterActor {
         ctx.spawn(task.into_actor(self).map(move |joined, writer, ctx| {
             let results = joined.unwrap_or_else(|panic| {
                 let reason = format!("the flush panicked: {}", join_text(panic));
-                replies.iter().map(|_| Err(reason.clone())).collect()
+                let failed = || Err(NotStored::Failed(reason.clone()));
+                replies.iter().map(|_| failed()).collect()
             });
             writer.committed(&results);
             for (reply, result) in replies.into_iter().zip(results) {
                 // A sync that has been abandoned no longer listens; its rows are written all the same.
-                let _ = reply.send(result.map_err(SinkError::Failed));
+                let _ = reply.send(result.map_err(sink_error));
             }
             writer.pump(ctx);
         }));
@@ -135,11 +136,15 @@ impl DbWriterActor {
         }
     }
 
-    fn committed(&mut self, results: &[Result<WriteReceipt, String>]) {
+    fn committed(&mut self, results: &[Result<WriteReceipt, NotStored>]) {
         self.in_flight -= 1;
         let receipts = results.iter().flatten();
         let rows: usize = receipts.map(|receipt| receipt.written).sum();
-        self.ended(results.iter().find_map(|result| result.as_ref().err()));
+        let failure = results.iter().find_map(|result| match result {
+            Err(NotStored::Failed(reason)) => Some(reason),
+            _ => None,
+        });
+        self.ended(failure);
         self.board
             .update(&ActorName::Writer, self.clock.now(), |status| {
                 status.runs += 1;
@@ -186,6 +191,13 @@ impl DbWriterActor {
     }
 }
 
+fn sink_error(error: NotStored) -> SinkError {
+    match error {
+        NotStored::LeaseLost(_) => SinkError::LeaseLost,
+        other => SinkError::Failed(other.to_string()),
+    }
+}
+
 fn join_text(error: tokio::task::JoinError) -> String {
     error
         .try_into_panic()
@@ -227,17 +239,22 @@ impl Handler<RecordOutcome> for DbWriterActor {
         let (store, retry) = (Arc::clone(&self.store), self.policy.retry);
         let trouble = self.trouble();
         let task =
-            tokio::spawn(async move { record_patiently(&*store, &record, retry, &trouble).await });
+            tokio::spawn(
+                async move { record_patiently(&*store, &[record], retry, &trouble).await },
+            );
         self.recording += 1;
         ctx.spawn(task.into_actor(self).map(move |joined, writer, ctx| {
-            let result = joined.unwrap_or_else(|panic| Err(join_text(panic)));
+            let result = match joined {
+                Ok(mut results) => results.remove(0),
+                Err(panic) => Err(NotStored::Failed(join_text(panic))),
+            };
             writer.recording -= 1;
             // A refused outcome (its integration is gone) says nothing about the database; trouble
             // has been posted while it lasted.
             if result.is_ok() {
                 writer.ended(None);
             }
-            let _ = reply.send(result.map_err(SinkError::Failed));
+            let _ = reply.send(result.map_err(sink_error));
             writer.pump(ctx);
         }));
         Box::pin(async move {

@@ -12,13 +12,13 @@ use crate::integration::{Outcome, SyncRecord};
 use crate::store::write_plan::{
     Bisection, Failure, GONE, LINKED_ELSEWHERE, RowChange, TenantRows, UNLINKED, WritePlan,
 };
-use crate::store::{StoreError, unknown_integration};
+use crate::store::{LeaseLost, NotRecorded, StoreError};
 
 pub(super) async fn write(
     connection: &mut PgConnection,
     limits: &Limits,
     batches: &[UpdateBatch],
-) -> Result<Vec<WriteReceipt>, StoreError> {
+) -> Result<Vec<Result<WriteReceipt, LeaseLost>>, StoreError> {
     let plan = WritePlan::of(batches);
     let mut failures = Vec::with_capacity(plan.tenants.len());
     let mut transaction = connection.begin().await.map_err(|e| classify(&e))?;
@@ -27,7 +27,7 @@ pub(super) async fn write(
         failures.push(write_tenant(&mut transaction, tenant).await?);
     }
     transaction.commit().await.map_err(|e| classify(&e))?;
-    Ok(plan.receipts(&failures))
+    Ok(plan.receipts(&failures).into_iter().map(Ok).collect())
 }
 
 /// Writes a tenant's rows; a row whose value is refused is left out, found by halving.
@@ -184,8 +184,20 @@ async fn explain(
 pub(super) async fn record(
     connection: &mut PgConnection,
     limits: &Limits,
+    records: &[SyncRecord],
+) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
+    let mut answers = Vec::with_capacity(records.len());
+    for record in records {
+        answers.push(record_one(connection, limits, record).await?);
+    }
+    Ok(answers)
+}
+
+async fn record_one(
+    connection: &mut PgConnection,
+    limits: &Limits,
     record: &SyncRecord,
-) -> Result<(), StoreError> {
+) -> Result<Result<(), NotRecorded>, StoreError> {
     let mut transaction = connection.begin().await.map_err(|e| classify(&e))?;
     enter(&mut transaction, limits, Scope::Tenant(&record.tenant_id)).await?;
     let done = query(
@@ -213,7 +225,7 @@ pub(super) async fn record(
     .map_err(|e| classify(&e))?;
     transaction.commit().await.map_err(|e| classify(&e))?;
     match done.rows_affected() {
-        0 => Err(unknown_integration(&record.integration_id)),
-        _ => Ok(()),
+        0 => Ok(Err(NotRecorded::Gone)),
+        _ => Ok(Ok(())),
     }
 }

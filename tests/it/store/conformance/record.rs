@@ -1,7 +1,7 @@
 //! Promises about what is recorded of a sync.
 
 use carrier_sync::integration::{IntegrationRow, Outcome, SyncRecord};
-use carrier_sync::store::StoreError;
+use carrier_sync::store::NotRecorded;
 
 use crate::store::fleet::*;
 
@@ -17,7 +17,8 @@ fn ended(second: Option<u32>, outcome: Outcome) -> SyncRecord {
 }
 
 async fn after(fleet: &Fleet, record: &SyncRecord) -> IntegrationRow {
-    fleet.service.record(record).await.unwrap();
+    let records = std::slice::from_ref(record);
+    assert_eq!(fleet.service.record(records).await.unwrap(), [Ok(())]);
     fleet.service.integrations().await.unwrap().remove(0)
 }
 
@@ -70,11 +71,9 @@ pub async fn an_interrupted_sync_keeps_the_last_sync_time(fleet: &Fleet) {
 
 pub async fn a_record_of_a_removed_integration_is_refused(fleet: &Fleet) {
     fleet.bare_account("u", "i").await;
-    let told = fleet
-        .service
-        .record(&ended(Some(1), Outcome::Success))
-        .await;
-    assert!(matches!(told, Err(StoreError::Invalid(text)) if text.contains('i')));
+    let records = [ended(Some(1), Outcome::Success)];
+    let told = fleet.service.record(&records).await.unwrap();
+    assert_eq!(told, [Err(NotRecorded::Gone)]);
     let row = fleet.service.integrations().await.unwrap().remove(0);
     assert_eq!(
         row.last_sync_status, "never",
