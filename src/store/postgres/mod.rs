@@ -11,6 +11,7 @@ mod error;
 mod link;
 mod migrate;
 mod read;
+mod record;
 mod scope;
 mod secrets;
 mod write;
@@ -196,7 +197,7 @@ impl Store for PostgresStore {
         records: &[SyncRecord],
     ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
         let mut connection = self.acquire().await?;
-        let work = write::record(&mut connection, &self.limits, records);
+        let work = record::record(&mut connection, &self.limits, records);
         let done = timeout(self.call_timeout, work).await;
         settle(connection, done).map_err(for_service)
     }

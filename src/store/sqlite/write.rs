@@ -2,6 +2,8 @@
 //!
 //! A batch travels as one JSON text and is unpacked by SQLite: one statement per tenant, one trip to
 //! the connection's thread, and one SQL text whatever the batch's size.
+//!
+//! Epochs are not looked at: one process has the file, so there is no former owner to be told apart.
 
 use std::collections::HashMap;
 
@@ -14,7 +16,8 @@ use super::time::{now, to_text};
 use crate::device::{TenantId, UpdateBatch, WriteReceipt};
 use crate::integration::{Outcome, SyncRecord};
 use crate::store::write_plan::{
-    Bisection, Failure, GONE, LINKED_ELSEWHERE, RowChange, TenantRows, UNLINKED, WritePlan,
+    Bisection, Failure, GONE, LINKED_ELSEWHERE, RowChange, TenantOutcome, TenantRows, UNLINKED,
+    WritePlan,
 };
 use crate::store::{LeaseLost, NotRecorded, StoreError};
 
@@ -23,17 +26,18 @@ pub(super) async fn write(
     batches: &[UpdateBatch],
 ) -> Result<Vec<Result<WriteReceipt, LeaseLost>>, StoreError> {
     let plan = WritePlan::of(batches);
-    let mut failures = Vec::with_capacity(plan.tenants.len());
+    let mut outcomes = Vec::with_capacity(plan.tenants.len());
     // IMMEDIATE takes the write lock at once: a transaction that reads first can be refused it later.
     let mut transaction = connection
         .begin_with("BEGIN IMMEDIATE")
         .await
         .map_err(|e| classify(&e))?;
     for tenant in &plan.tenants {
-        failures.push(write_tenant(&mut transaction, tenant).await?);
+        let failures = write_tenant(&mut transaction, tenant).await?;
+        outcomes.push(TenantOutcome::new(failures, Vec::new()));
     }
     transaction.commit().await.map_err(|e| classify(&e))?;
-    Ok(plan.receipts(&failures).into_iter().map(Ok).collect())
+    Ok(plan.answers(&outcomes))
 }
 
 /// Writes a tenant's rows; a row whose value is refused is left out, found by halving.

@@ -80,3 +80,51 @@ pub async fn a_record_of_a_removed_integration_is_refused(fleet: &Fleet) {
         "another tenant's account of this id"
     );
 }
+
+pub async fn records_of_several_tenants_are_answered_in_their_order(fleet: &Fleet) {
+    for (owner, id) in [("t", "i"), ("u", "j"), ("t", "k")] {
+        fleet.bare_account(owner, id).await;
+    }
+    let of = |owner: &str, id: &str| SyncRecord {
+        tenant_id: tenant(owner),
+        integration_id: integration(id),
+        ..ended(Some(1), Outcome::Success)
+    };
+    let records = [
+        of("u", "j"),
+        of("t", "j"),
+        of("t", "k"),
+        of("u", "gone"),
+        of("t", "i"),
+    ];
+    let told = fleet.service.record(&records).await.unwrap();
+    let gone = Err(NotRecorded::Gone);
+    assert_eq!(told, [Ok(()), gone, Ok(()), gone, Ok(())]);
+    let rows = fleet.service.integrations().await.unwrap();
+    assert!(rows.iter().all(|row| row.last_sync_status == "success"));
+    assert!(fleet.service.record(&[]).await.unwrap().is_empty());
+}
+
+pub async fn of_two_records_of_an_integration_the_later_one_stays(fleet: &Fleet) {
+    fleet.bare_account("t", "i").await;
+    fleet.bare_account("t", "k").await;
+    let other = SyncRecord {
+        integration_id: integration("k"),
+        ..ended(Some(9), Outcome::Partial)
+    };
+    let records = [
+        ended(Some(1), Outcome::Success),
+        other,
+        ended(Some(2), Outcome::Error),
+        ended(None, Outcome::Partial),
+    ];
+    let told = fleet.service.record(&records).await.unwrap();
+    assert_eq!(told, [Ok(()); 4]);
+    let row = fleet.service.integrations().await.unwrap().remove(0);
+    assert_eq!(
+        (row.last_sync_at, row.last_success_at),
+        (Some(at(2)), Some(at(1))),
+        "as if one were recorded after the other"
+    );
+    assert_eq!(row.last_sync_status, "partial");
+}
