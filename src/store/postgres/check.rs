@@ -39,6 +39,7 @@ pub(super) const NEEDED: [Needed; 4] = [
             "last_success_at",
             "last_sync_status",
             "last_sync_error",
+            "lease_epoch",
         ],
     },
     Needed {
