@@ -118,7 +118,7 @@ impl Scene {
     }
 
     /// One more sync of a job that lives on, as an actor's does.
-    async fn sync_again(&self, job: &SyncJob) -> SyncReport {
+    async fn sync_again(&self, job: &Arc<SyncJob>) -> SyncReport {
         let store = &self.service.app.store;
         let devices = store.linked_devices(&job.tenant_id, &job.integration_id);
         let sink = StoreSink(Arc::clone(store));
