@@ -24,14 +24,14 @@ use super::outcome::{Halt, SyncReport, error_text, outcome};
 use super::roster::Roster;
 use crate::carriers::{Bulk, DeviceRecord, Page, Walk};
 use crate::client::{CallError, CallMeter};
-use crate::device::{CarrierDeviceId, DeviceUpdate, LinkedDevice};
+use crate::device::{CarrierDeviceId, DeviceUpdate, LinkedDevices};
 
 /// Syncs one integration's `devices`. Never fails: whatever happens is in the report.
 ///
 /// `stop` abandons the page being read, writes what is read already, and reports.
 pub async fn sync(
     job: &SyncJob,
-    devices: Vec<LinkedDevice>,
+    devices: LinkedDevices,
     sink: &dyn UpdateSink,
     observer: &dyn Observer,
     stop: &CancellationToken,
@@ -103,7 +103,7 @@ pub(super) struct Run<'a> {
 
 impl Run<'_> {
     async fn drive(&mut self) -> Result<(), Halt> {
-        if self.roster.missing().is_empty() {
+        if self.roster.waiting() == 0 {
             return Ok(());
         }
         self.tell_progress();
@@ -205,7 +205,7 @@ impl Run<'_> {
                 Err(reason) => self.roster.fail(place, reason),
             }
             let update = DeviceUpdate {
-                device_id: self.roster.device(place).device_id.clone(),
+                device_id: self.roster.device_id(place),
                 observed_at: reading.observed_at,
                 usage: reading.usage.as_ref().ok().copied(),
                 info: reading.info.clone(),
