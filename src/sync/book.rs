@@ -87,7 +87,8 @@ impl UsageBook {
     }
 
     fn place(&self, number: u64) -> Result<usize, usize> {
-        self.ordered.binary_search_by_key(&number, |entry| entry.line)
+        self.ordered
+            .binary_search_by_key(&number, |entry| entry.line)
     }
 
     /// Joins what is recent into the order, in place: a second list would double the peak.
@@ -290,8 +291,14 @@ pub(super) mod tests {
         let lines = 100_000_u64;
         for n in (0..2 * lines).map(|n| n * 7_919 % lines) {
             let used = ByteCount::new(n);
-            let usage = LineUsage { used, ..LineUsage::default() };
-            book.add(UsageRecord { line: LineId::Number(n), usage });
+            let usage = LineUsage {
+                used,
+                ..LineUsage::default()
+            };
+            book.add(UsageRecord {
+                line: LineId::Number(n),
+                usage,
+            });
         }
         assert_eq!(book.len() as u64, lines);
         assert!(size_of_val(&*book.ordered) <= 24 * book.ordered.len());

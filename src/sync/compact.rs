@@ -166,7 +166,10 @@ pub(super) mod tests {
             }),
         };
         assert!(CompactUsage::new(&usage).is_some());
-        assert_eq!(CompactUsage::new(&LineUsage::default()), Some(CompactUsage::default()));
+        assert_eq!(
+            CompactUsage::new(&LineUsage::default()),
+            Some(CompactUsage::default())
+        );
         assert_eq!(size_of::<CompactUsage>(), 16);
     }
 }

@@ -80,7 +80,9 @@ pub fn merge(record: DeviceRecord, book: &UsageBook) -> Merged {
     let DeviceRecord { info, lines, .. } = record;
     let primary = lines.first().map(|line| line.line.clone());
     let known = known(lines, book);
-    let primary = known.iter().find(|known| Some(&known.line) == primary.as_ref());
+    let primary = known
+        .iter()
+        .find(|known| Some(&known.line) == primary.as_ref());
     let cycle = primary.and_then(|primary| cycle(&primary.usage));
     let usage = sum_lines(&known).map(|(used, limit)| Usage { used, limit, cycle });
     let open = usage.is_err().then(|| open_lines(&known)).flatten();
@@ -165,9 +167,7 @@ pub fn sum_parts(
 }
 
 /// Used bytes of all lines; the limit only where every line has one.
-fn sum_lines(
-    lines: &[LineRecord],
-) -> Result<(ByteCount, Option<ByteCount>), UsageGap> {
+fn sum_lines(lines: &[LineRecord]) -> Result<(ByteCount, Option<ByteCount>), UsageGap> {
     if lines.is_empty() {
         return Err(UsageGap::NoLine);
     }
