@@ -3,11 +3,15 @@
 //! Every other folder speaks these types, so this file imports none of them. It knows no carrier,
 //! no SQL and no HTTP. A value that exists is valid: constructors refuse what may not be stored.
 
+mod linked;
+
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 
 use crate::tenure::Epoch;
+
+pub use linked::{LinkedDevice, LinkedDevices, Reader};
 
 /// Bytes in the megabyte that operators see (`data_used_mb`): 1,024 × 1,024.
 pub const BYTES_PER_MB: u64 = 1_048_576;
@@ -38,7 +42,7 @@ pub enum InvalidId {
     },
 }
 
-fn parse_id(kind: &'static str, text: &str) -> Result<Box<str>, InvalidId> {
+fn check_id(kind: &'static str, text: &str) -> Result<(), InvalidId> {
     if text.trim().is_empty() {
         return Err(InvalidId::Empty { kind });
     }
@@ -48,7 +52,7 @@ fn parse_id(kind: &'static str, text: &str) -> Result<Box<str>, InvalidId> {
     if text.chars().any(char::is_control) {
         return Err(InvalidId::ControlCharacter { kind });
     }
-    Ok(text.into())
+    Ok(())
 }
 
 macro_rules! id {
@@ -64,7 +68,15 @@ macro_rules! id {
             /// # Errors
             /// [`InvalidId`] when the text is empty, too long or holds a control character.
             pub fn parse(text: &str) -> Result<Self, InvalidId> {
-                parse_id($kind, text).map(Self)
+                Self::check(text).map(|()| Self(text.into()))
+            }
+
+            /// Whether `text` is one, without copying it.
+            ///
+            /// # Errors
+            /// As [`parse`](Self::parse).
+            pub fn check(text: &str) -> Result<(), InvalidId> {
+                check_id($kind, text)
             }
 
             /// The id as stored.
@@ -332,15 +344,6 @@ pub struct DeviceInfo {
     pub network_status: Option<NetworkStatus>,
     /// The SIM's number as the carrier prints it.
     pub iccid: Option<Box<str>>,
-}
-
-/// A device that is linked to an integration, as read from the store at the start of a sync.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkedDevice {
-    /// Its name in our database.
-    pub device_id: DeviceId,
-    /// Its name at the carrier, as stored: possibly empty, foreign or shared with another row.
-    pub carrier_device_id: Box<str>,
 }
 
 /// What one sync learned about one device. `None` keeps the stored value of that field.

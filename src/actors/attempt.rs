@@ -9,7 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::writer_handle::WriterHandle;
 use crate::client::scrub::Scrubber;
-use crate::device::LinkedDevice;
+use crate::device::LinkedDevices;
 use crate::store::Store;
 use crate::supervision::exit::panic_text;
 use crate::sync::{Halt, Observer, SyncJob, SyncReport, sync};
@@ -77,7 +77,7 @@ impl Attempt {
             .unwrap_or_else(|halt| failed(count, halt))
     }
 
-    fn devices(&self) -> impl Future<Output = Result<Vec<LinkedDevice>, Halt>> + use<> {
+    fn devices(&self) -> impl Future<Output = Result<LinkedDevices, Halt>> + use<> {
         let (store, job) = (Arc::clone(&self.store), Arc::clone(&self.job));
         async move {
             let devices = store.linked_devices(&job.tenant_id, &job.integration_id);

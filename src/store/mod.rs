@@ -17,7 +17,7 @@ mod write_plan;
 use async_trait::async_trait;
 
 use crate::device::{
-    CarrierDeviceId, DeviceId, IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt,
+    CarrierDeviceId, DeviceId, IntegrationId, LinkedDevices, TenantId, UpdateBatch, WriteReceipt,
 };
 use crate::integration::{IntegrationRow, SecretColumn, SyncRecord};
 
@@ -202,7 +202,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         &self,
         tenant: &TenantId,
         integration: &IntegrationId,
-    ) -> Result<Vec<LinkedDevice>, StoreError>;
+    ) -> Result<LinkedDevices, StoreError>;
 
     /// Writes the batches in one transaction and answers after its commit, one answer per batch, in
     /// their order. A row that breaks a constraint, or is gone or linked elsewhere, is left out and
@@ -302,18 +302,9 @@ fn unknown_integration(id: &IntegrationId) -> StoreError {
     StoreError::Invalid(format!("there is no integration {id}"))
 }
 
-impl LinkedDevice {
-    /// `None`, with a warning, for a row whose own name is not one: it must not cost the others.
-    fn from_columns(tenant: &TenantId, device_id: &str, carrier_device_id: String) -> Option<Self> {
-        match DeviceId::parse(device_id) {
-            Ok(device_id) => Some(Self {
-                device_id,
-                carrier_device_id: carrier_device_id.into_boxed_str(),
-            }),
-            Err(error) => {
-                tracing::warn!(tenant.id = %tenant, %error, "device row left out");
-                None
-            }
-        }
+/// A row whose own name is not one is left out with a warning: it must not cost the others.
+fn push_linked(devices: &mut LinkedDevices, tenant: &TenantId, names: (&str, &str)) {
+    if let Err(error) = devices.push(names.0, names.1) {
+        tracing::warn!(tenant.id = %tenant, %error, "device row left out");
     }
 }

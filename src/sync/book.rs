@@ -1,48 +1,124 @@
 //! What a carrier's usage reports say of each line, joined over rows and pages.
 //!
 //! A line may be spread over several rows, and a page may come twice. So the joining is a
-//! semilattice: in whatever order and however often records are added, the book is the same.
+//! semilattice: in whatever order and however often records are added, the book is the same. That also
+//! lets what is known of a line lie in several places until it is asked for.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::HashMap;
 
+use super::compact::CompactUsage;
 use crate::carriers::{LineId, UsageRecord, record::LineUsage};
 
-/// What is known of each line's current cycle.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Numbered lines are put in order when this many have come, ...
+const RECENT_MIN: usize = 4_096;
+
+/// ... or this part of those that are in order, so that each is moved a bounded number of times.
+const RECENT_PART: usize = 32;
+
+/// What is known of each line's current cycle. It is held for a whole account at once: a numbered line
+/// costs 24 bytes, and some 2 more while others come.
+#[derive(Debug, Clone, Default)]
 pub struct UsageBook {
-    lines: HashMap<LineId, LineUsage>,
+    /// By line, each once. Ordered, because an ordered list needs no spare room.
+    ordered: Vec<Entry>,
+    /// What came since then.
+    recent: HashMap<u64, CompactUsage>,
+    /// Lines that have names, and what does not fit the compact form. Of a numbered line a part may be
+    /// here and a part there.
+    others: HashMap<LineId, LineUsage>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    line: u64,
+    usage: CompactUsage,
 }
 
 impl UsageBook {
     /// Joins a record to what is known of its line.
     pub fn add(&mut self, record: UsageRecord) {
-        match self.lines.entry(record.line) {
-            Entry::Vacant(line) => {
-                line.insert(record.usage);
-            }
-            Entry::Occupied(mut line) => {
-                let joined = join(*line.get(), record.usage);
-                line.insert(joined);
-            }
+        let UsageRecord { line, usage } = record;
+        let compact = CompactUsage::new(&usage);
+        let (LineId::Number(number), Some(compact)) = (&line, compact) else {
+            let known = self.others.entry(line).or_default();
+            *known = join(*known, usage);
+            return;
+        };
+        let known = self.recent.entry(*number).or_default();
+        *known = known.join(compact);
+        if self.recent.len() >= RECENT_MIN.max(self.ordered.len() / RECENT_PART) {
+            self.put_in_order();
         }
     }
 
     /// What is known of a line; `None`: no report named it.
     #[must_use]
-    pub fn get(&self, line: &LineId) -> Option<&LineUsage> {
-        self.lines.get(line)
+    pub fn get(&self, line: &LineId) -> Option<LineUsage> {
+        let numbered = if let LineId::Number(number) = line {
+            let ordered = self.place(*number).ok().map(|at| self.ordered[at].usage);
+            let recent = self.recent.get(number).copied();
+            [ordered, recent].map(|usage| usage.map(LineUsage::from))
+        } else {
+            [None, None]
+        };
+        let other = self.others.get(line).copied();
+        numbered.into_iter().chain([other]).flatten().reduce(join)
     }
 
     /// Lines known.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lines.len()
+        let is_new = |number: &&u64| self.place(**number).is_err();
+        let recent = self.recent.keys().filter(is_new).count();
+        let is_other = |line: &&LineId| match line {
+            LineId::Number(number) => {
+                self.place(*number).is_err() && !self.recent.contains_key(number)
+            }
+            LineId::Text(_) => true,
+        };
+        let others = self.others.keys().filter(is_other).count();
+        self.ordered.len() + recent + others
     }
 
     /// Whether no line is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.ordered.is_empty() && self.recent.is_empty() && self.others.is_empty()
+    }
+
+    fn place(&self, number: u64) -> Result<usize, usize> {
+        self.ordered
+            .binary_search_by_key(&number, |entry| entry.line)
+    }
+
+    /// Joins what is recent into the order, in place: a second list would double the peak.
+    fn put_in_order(&mut self) {
+        let recent = self.recent.drain();
+        let mut new: Vec<Entry> = recent.map(|(line, usage)| Entry { line, usage }).collect();
+        new.sort_unstable_by_key(|entry| entry.line);
+        new.retain(|entry| match self.place(entry.line) {
+            Ok(at) => {
+                let known = &mut self.ordered[at].usage;
+                *known = known.join(entry.usage);
+                false
+            }
+            Err(_) => true,
+        });
+        self.make_room(&new);
+    }
+
+    /// Opens a gap for each of `new` from the end backwards, so that nothing is overwritten unread.
+    fn make_room(&mut self, new: &[Entry]) {
+        let mut unmoved = self.ordered.len();
+        self.ordered.reserve_exact(new.len());
+        self.ordered.extend_from_slice(new);
+        for (before, entry) in new.iter().enumerate().rev() {
+            let greater = self.ordered[..unmoved].partition_point(|known| known.line < entry.line);
+            self.ordered
+                .copy_within(greater..unmoved, greater + before + 1);
+            self.ordered[greater + before] = *entry;
+            unmoved = greater;
+        }
     }
 }
 
@@ -72,6 +148,8 @@ pub fn join(a: LineUsage, b: LineUsage) -> LineUsage {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::collections::BTreeMap;
+
     use chrono::{TimeDelta, TimeZone, Utc};
     use proptest::{option, prelude::*};
 
@@ -79,6 +157,7 @@ pub(super) mod tests {
     use crate::{
         carriers::record::CycleStart,
         device::{ByteCount, CycleSource},
+        sync::compact,
     };
 
     /// Few values, so that records of one line and one cycle meet often.
@@ -111,6 +190,16 @@ pub(super) mod tests {
         })
     }
 
+    /// Every kind of line, and usage that does and does not fit the compact form.
+    fn any_large_record() -> impl Strategy<Value = UsageRecord> {
+        let line = prop_oneof![
+            4 => (0..12_u64).prop_map(LineId::Number),
+            1 => (0..3_u64).prop_map(|n| LineId::Text(n.to_string().into())),
+        ];
+        let usage = prop_oneof![any_usage(), compact::tests::any_usage_at_all()];
+        (line, usage).prop_map(|(line, usage)| UsageRecord { line, usage })
+    }
+
     pub(in crate::sync) fn any_records() -> impl Strategy<Value = Vec<UsageRecord>> {
         let record = (0..4_u64, any_usage()).prop_map(|(line, usage)| UsageRecord {
             line: LineId::Number(line),
@@ -123,6 +212,25 @@ pub(super) mod tests {
         let mut book = UsageBook::default();
         book.extend(records);
         book
+    }
+
+    /// The same by the plainest means.
+    type Model = BTreeMap<LineId, LineUsage>;
+
+    fn model(records: &[UsageRecord]) -> Model {
+        let mut model = Model::new();
+        for record in records {
+            let known = model.entry(record.line.clone()).or_default();
+            *known = join(*known, record.usage);
+        }
+        model
+    }
+
+    /// What the book says of the lines that the model knows, and of as many as it knows itself.
+    fn read(book: &UsageBook, model: &Model) -> (usize, Model) {
+        let lines = model.keys().chain(&[LineId::Number(u64::MAX)]);
+        let known = lines.filter_map(|line| Some((line.clone(), book.get(line)?)));
+        (book.len(), known.collect())
     }
 
     proptest! {
@@ -152,8 +260,50 @@ pub(super) mod tests {
             again in 0..12_usize,
         ) {
             let repeated = shuffled.iter().take(again).chain(&shuffled).cloned();
-            prop_assert_eq!(book(repeated), book(records));
+            let model = model(&records);
+            let expected = (model.len(), model.clone());
+            prop_assert_eq!(read(&book(records), &model), expected.clone());
+            prop_assert_eq!(read(&book(repeated), &model), expected);
         }
+
+        #[test]
+        fn nothing_is_lost_however_often_the_book_is_put_in_order(
+            records in proptest::collection::vec(any_large_record(), 0..60),
+            orders in proptest::collection::vec(any::<proptest::sample::Index>(), 0..6),
+        ) {
+            let mut book = UsageBook::default();
+            let orders: Vec<_> = orders.iter().map(|at| at.index(records.len() + 1)).collect();
+            for (at, record) in records.iter().enumerate() {
+                if orders.contains(&at) {
+                    book.put_in_order();
+                }
+                book.add(record.clone());
+            }
+            let model = model(&records);
+            prop_assert_eq!(read(&book, &model), (model.len(), model.clone()));
+            prop_assert!(book.ordered.is_sorted_by(|a, b| a.line < b.line));
+        }
+    }
+
+    #[test]
+    fn a_report_of_many_lines_is_kept_without_spare_room() {
+        let mut book = UsageBook::default();
+        let lines = 100_000_u64;
+        for n in (0..2 * lines).map(|n| n * 7_919 % lines) {
+            let used = ByteCount::new(n);
+            let usage = LineUsage {
+                used,
+                ..LineUsage::default()
+            };
+            book.add(UsageRecord {
+                line: LineId::Number(n),
+                usage,
+            });
+        }
+        assert_eq!(book.len() as u64, lines);
+        assert!(size_of_val(&*book.ordered) <= 24 * book.ordered.len());
+        assert!(book.ordered.capacity() - book.ordered.len() <= RECENT_MIN);
+        assert!(book.recent.len() <= RECENT_MIN);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The rule above all others: missing is never zero. A sum that lacks a line is not a sum, and a
 //! counter of one cycle is never written under another. Pure; knows no carrier's peculiarities.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -79,18 +79,11 @@ pub enum UsageGap {
 pub fn merge(record: DeviceRecord, book: &UsageBook) -> Merged {
     let DeviceRecord { info, lines, .. } = record;
     let primary = lines.first().map(|line| line.line.clone());
-    // A line listed twice counts once.
-    let mut known = BTreeMap::new();
-    for LineRecord { line, usage } in lines {
-        known
-            .entry(line)
-            .and_modify(|known| *known = join(*known, usage))
-            .or_insert(usage);
-    }
-    for (line, usage) in &mut known {
-        *usage = current(*usage, book.get(line));
-    }
-    let cycle = primary.and_then(|line| cycle(known.get(&line)?));
+    let known = known(lines, book);
+    let primary = known
+        .iter()
+        .find(|known| Some(&known.line) == primary.as_ref());
+    let cycle = primary.and_then(|primary| cycle(&primary.usage));
     let usage = sum_lines(&known).map(|(used, limit)| Usage { used, limit, cycle });
     let open = usage.is_err().then(|| open_lines(&known)).flatten();
     Merged {
@@ -101,13 +94,29 @@ pub fn merge(record: DeviceRecord, book: &UsageBook) -> Merged {
     }
 }
 
+/// What is known of each line, in the order of their names; a line listed twice counts once.
+fn known(mut lines: Vec<LineRecord>, book: &UsageBook) -> Vec<LineRecord> {
+    lines.sort_by(|a, b| a.line.cmp(&b.line));
+    lines.dedup_by(|again, first| {
+        let is_same = again.line == first.line;
+        if is_same {
+            first.usage = join(first.usage, again.usage);
+        }
+        is_same
+    });
+    for LineRecord { line, usage } in &mut lines {
+        *usage = current(*usage, book.get(line));
+    }
+    lines
+}
+
 /// `None` where a line's cycle is not known: without a window there is no question.
-fn open_lines(lines: &BTreeMap<LineId, LineUsage>) -> Option<OpenLines> {
+fn open_lines(lines: &[LineRecord]) -> Option<OpenLines> {
     let mut open = OpenLines {
         lines: Vec::new(),
         known: ByteCount::ZERO,
     };
-    for (line, usage) in lines {
+    for LineRecord { line, usage } in lines {
         match usage.used {
             Some(used) => open.known = open.known.checked_add(used)?,
             None => open.lines.push((line.clone(), cycle(usage)?)),
@@ -158,15 +167,13 @@ pub fn sum_parts(
 }
 
 /// Used bytes of all lines; the limit only where every line has one.
-fn sum_lines(
-    lines: &BTreeMap<LineId, LineUsage>,
-) -> Result<(ByteCount, Option<ByteCount>), UsageGap> {
+fn sum_lines(lines: &[LineRecord]) -> Result<(ByteCount, Option<ByteCount>), UsageGap> {
     if lines.is_empty() {
         return Err(UsageGap::NoLine);
     }
     let mut used = ByteCount::ZERO;
     let mut limit = Some(ByteCount::ZERO);
-    for (line, usage) in lines {
+    for LineRecord { line, usage } in lines {
         let line_used = usage
             .used
             .ok_or_else(|| UsageGap::Line { line: line.clone() })?;
@@ -180,8 +187,8 @@ fn sum_lines(
 
 /// One line's current cycle. Listing and report are read minutes apart, and a cycle may roll over
 /// in between; then only the later reading speaks of the current one.
-fn current(listing: LineUsage, book: Option<&LineUsage>) -> LineUsage {
-    let book = book.copied().unwrap_or_default();
+fn current(listing: LineUsage, book: Option<LineUsage>) -> LineUsage {
+    let book = book.unwrap_or_default();
     let limit = book.limit.or(listing.limit);
     match (listing.cycle_end, book.cycle_end) {
         (Some(listed), Some(booked)) if listed - booked >= SAME_BOUND => LineUsage {

@@ -14,8 +14,10 @@
 //! | `ask.rs` | asking for one device |
 //! | `turns.rs` | pure: who is asked for first |
 //! | `book.rs` | pure: what usage reports say of each line, joined over pages |
+//! | `compact.rs` | pure: a line's usage in the fewest bytes |
 //! | `merge.rs` | pure: a device's usage, cycle and statuses from listing and book |
 //! | `roster.rs` | pure: the linked devices and what became of each |
+//! | `name_index.rs` | pure: devices by their name at the carrier |
 //! | `outbox.rs` | updates on their way to the writer |
 //! | `outcome.rs` | pure: the report |
 //! | `probe.rs` | one harmless call |
@@ -25,8 +27,10 @@ pub mod ask;
 pub mod book;
 pub mod build;
 mod bulk;
+mod compact;
 pub mod job;
 pub mod merge;
+mod name_index;
 mod one_by_one;
 pub mod outbox;
 pub mod outcome;

@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
+use super::name_index::NameIndex;
 use super::outcome::{DeviceFailure, MAX_NAMED_FAILURES};
-use crate::device::{CarrierDeviceId, LinkedDevice, WriteReceipt};
+use crate::device::{CarrierDeviceId, DeviceId, LinkedDevices, WriteReceipt};
 
-/// A device's place in the roster.
-pub type Place = usize;
+pub use super::name_index::Place;
 
 /// What has become of a device so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,37 +22,49 @@ enum State {
     Failed,
 }
 
-/// The linked devices of one integration.
+/// The linked devices of one integration. A million of them are a few bytes each: their names, one
+/// for the state, six to find them by.
 #[derive(Debug)]
 pub struct Roster {
-    devices: Vec<LinkedDevice>,
+    devices: LinkedDevices,
     states: Vec<State>,
-    by_carrier_id: HashMap<CarrierDeviceId, Places>,
+    by_carrier_id: NameIndex,
     failures: Vec<DeviceFailure>,
     synced: usize,
     waiting: usize,
 }
 
-/// Rows that name the same device at the carrier: mostly one.
-#[derive(Debug)]
-enum Places {
-    One(Place),
-    Many(Vec<Place>),
+/// Rows that name the same device at the carrier: mostly one, which costs no allocation.
+#[derive(Debug, Default)]
+pub struct Places {
+    first: Option<Place>,
+    more: Vec<Place>,
 }
 
 impl Places {
-    fn as_slice(&self) -> &[Place] {
-        match self {
-            Self::One(place) => std::slice::from_ref(place),
-            Self::Many(places) => places,
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+}
+
+impl FromIterator<Place> for Places {
+    fn from_iter<I: IntoIterator<Item = Place>>(places: I) -> Self {
+        let mut places = places.into_iter();
+        Self {
+            first: places.next(),
+            more: places.collect(),
         }
     }
+}
 
-    fn push(&mut self, place: Place) {
-        match self {
-            Self::One(first) => *self = Self::Many(vec![*first, place]),
-            Self::Many(places) => places.push(place),
-        }
+impl IntoIterator for Places {
+    type Item = Place;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<Place>, std::vec::IntoIter<Place>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.more)
     }
 }
 
@@ -61,29 +73,33 @@ impl Roster {
     ///
     /// Rows whose `carrier_device_id` cannot be one fail here and cost no call.
     #[must_use]
-    pub fn new(devices: Vec<LinkedDevice>) -> Self {
+    pub fn new(devices: LinkedDevices) -> Self {
         let mut roster = Self {
             states: vec![State::Waiting; devices.len()],
-            by_carrier_id: HashMap::with_capacity(devices.len()),
+            by_carrier_id: NameIndex::new(&devices),
             failures: Vec::new(),
             synced: 0,
             waiting: devices.len(),
             devices,
         };
-        for place in 0..roster.devices.len() {
-            match CarrierDeviceId::parse(roster.devices[place].carrier_device_id.trim()) {
-                Ok(id) => roster.index(id, place),
-                Err(error) => roster.fail(place, &error.to_string()),
-            }
-        }
+        roster.fail_nameless();
         roster
     }
 
-    fn index(&mut self, id: CarrierDeviceId, place: Place) {
-        self.by_carrier_id
-            .entry(id)
-            .and_modify(|places| places.push(place))
-            .or_insert(Places::One(place));
+    fn fail_nameless(&mut self) {
+        let mut nameless = Vec::new();
+        let mut reader = self.devices.reader();
+        for place in 0.. {
+            if !reader.advance() {
+                break;
+            }
+            if let Err(error) = CarrierDeviceId::check(reader.carrier_device_id()) {
+                nameless.push((place, error));
+            }
+        }
+        for (place, error) in nameless {
+            self.fail(place, &error.to_string());
+        }
     }
 
     /// Linked devices.
@@ -116,70 +132,73 @@ impl Roster {
         &self.failures
     }
 
-    /// The device at `place`.
+    /// Name in our database of the device at `place`.
     #[must_use]
-    pub fn device(&self, place: Place) -> &LinkedDevice {
-        &self.devices[place]
+    pub fn device_id(&self, place: Place) -> DeviceId {
+        self.devices.get(place as usize).device_id
     }
 
     /// Rows that still wait for word of `id`. Empty for a device that is not linked here, or that
     /// a listing shows for the second time.
     #[must_use]
-    pub fn waiting_for(&self, id: &CarrierDeviceId) -> Vec<Place> {
-        let places = self.by_carrier_id.get(id).map_or(&[][..], Places::as_slice);
-        places
-            .iter()
-            .copied()
-            .filter(|place| self.states[*place] == State::Waiting)
-            .collect()
+    pub fn waiting_for(&self, id: &CarrierDeviceId) -> Places {
+        self.waiting_under(id.as_str()).collect()
+    }
+
+    fn waiting_under<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Place> + 'a {
+        self.by_carrier_id
+            .places(&self.devices, name)
+            .filter(|place| self.states[*place as usize] == State::Waiting)
     }
 
     /// Names at the carrier that are still waited for, each once, in the order of the roster.
     #[must_use]
     pub fn missing(&self) -> Vec<CarrierDeviceId> {
-        let mut missing: Vec<_> = self
-            .by_carrier_id
-            .iter()
-            .filter_map(|(id, places)| {
-                let first = places
-                    .as_slice()
-                    .iter()
-                    .find(|p| self.states[**p] == State::Waiting)?;
-                Some((*first, id))
-            })
-            .collect();
-        missing.sort_unstable_by_key(|(place, _)| *place);
-        missing.into_iter().map(|(_, id)| id.clone()).collect()
+        let mut missing = Vec::new();
+        if self.waiting == 0 {
+            return missing;
+        }
+        let mut reader = self.devices.reader();
+        for place in 0.. {
+            if !reader.advance() {
+                break;
+            }
+            let name = reader.carrier_device_id();
+            if self.states[place as usize] == State::Waiting
+                && self.waiting_under(name).next() == Some(place)
+            {
+                missing.extend(CarrierDeviceId::parse(name));
+            }
+        }
+        missing
     }
 
     /// `carrier_device_id`s that several rows share.
     #[must_use]
     pub fn shared_ids(&self) -> usize {
-        self.by_carrier_id
-            .values()
-            .filter(|places| matches!(places, Places::Many(_)))
-            .count()
+        self.by_carrier_id.shared(&self.devices)
     }
 
     /// The device's usage is known and on its way to the store.
     pub fn read(&mut self, place: Place) {
-        if self.states[place] == State::Waiting {
+        let state = &mut self.states[place as usize];
+        if *state == State::Waiting {
             self.waiting -= 1;
-            self.states[place] = State::Read;
+            *state = State::Read;
         }
     }
 
     /// The device cannot be brought up to date in this sync.
     pub fn fail(&mut self, place: Place, reason: &str) {
-        if matches!(self.states[place], State::Failed | State::Synced) {
+        let state = &mut self.states[place as usize];
+        if matches!(*state, State::Failed | State::Synced) {
             return;
         }
-        self.waiting -= usize::from(self.states[place] == State::Waiting);
-        self.states[place] = State::Failed;
+        self.waiting -= usize::from(*state == State::Waiting);
+        *state = State::Failed;
         if self.failures.len() < MAX_NAMED_FAILURES {
-            let device_id = self.devices[place].device_id.clone();
             self.failures.push(DeviceFailure {
-                device_id,
+                device_id: self.device_id(place),
                 reason: reason.to_owned(),
             });
         }
@@ -187,26 +206,34 @@ impl Roster {
 
     /// The rows at `places` are committed, but for those the receipt names.
     pub fn settle(&mut self, places: &[Place], receipt: &WriteReceipt) {
+        let failures = receipt.failures.iter();
+        let refused: HashMap<&DeviceId, &str> = failures
+            .map(|failure| (&failure.device_id, failure.reason.as_str()))
+            .collect();
         for &place in places {
-            let device_id = &self.devices[place].device_id;
-            let failure = receipt
-                .failures
-                .iter()
-                .find(|failure| failure.device_id == *device_id);
-            match failure {
-                Some(failure) => self.fail(place, &failure.reason),
-                None if self.states[place] == State::Read => {
-                    self.states[place] = State::Synced;
-                    self.synced += 1;
-                }
-                None => {}
+            let reason = if refused.is_empty() {
+                None
+            } else {
+                refused.get(&self.device_id(place)).copied()
+            };
+            match reason {
+                Some(reason) => self.fail(place, reason),
+                None => self.commit(place),
             }
+        }
+    }
+
+    fn commit(&mut self, place: Place) {
+        let state = &mut self.states[place as usize];
+        if *state == State::Read {
+            *state = State::Synced;
+            self.synced += 1;
         }
     }
 
     /// Fails everything that is not settled, because the sync is over.
     pub fn close(&mut self, reason: &str) {
-        for place in 0..self.devices.len() {
+        for place in (0..).take(self.devices.len()) {
             self.fail(place, reason);
         }
     }
@@ -216,14 +243,14 @@ impl Roster {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::device::{DeviceId, RowFailure};
+    use crate::device::RowFailure;
 
     fn roster(ids: &[&str]) -> Roster {
-        let device = |(n, id): (usize, &&str)| LinkedDevice {
-            device_id: DeviceId::parse(&format!("d{n}")).unwrap(),
-            carrier_device_id: (*id).into(),
-        };
-        Roster::new(ids.iter().enumerate().map(device).collect())
+        let mut devices = LinkedDevices::default();
+        for (n, id) in ids.iter().enumerate() {
+            devices.push(&format!("d{n}"), id).unwrap();
+        }
+        Roster::new(devices)
     }
 
     fn id(text: &str) -> CarrierDeviceId {
@@ -242,7 +269,8 @@ mod tests {
     fn rows_that_share_an_id_are_asked_for_once_and_both_told() {
         let roster = roster(&["7", "7", "8"]);
         assert_eq!(roster.missing(), [id("7"), id("8")]);
-        assert_eq!(roster.waiting_for(&id("7")), [0, 1]);
+        let both: Vec<Place> = roster.waiting_for(&id("7")).into_iter().collect();
+        assert_eq!(both, [0, 1]);
         assert_eq!(roster.shared_ids(), 1);
     }
 

@@ -24,16 +24,16 @@ use super::job::{Observer, Progress, SinkError, SyncJob, UpdateSink};
 use super::merge::Merged;
 use super::outbox::{Outbox, Written};
 use super::outcome::{Halt, SyncReport, error_text, outcome};
-use super::roster::{Place, Roster};
+use super::roster::{Places, Roster};
 use crate::client::{CallError, CallMeter};
-use crate::device::{CarrierDeviceId, DeviceUpdate, LinkedDevice};
+use crate::device::{CarrierDeviceId, DeviceUpdate, LinkedDevices};
 
 /// Syncs one integration's `devices`. Never fails: whatever happens is in the report.
 ///
 /// `stop` abandons the pages being read, writes what is read already, and reports.
 pub async fn sync(
     job: &Arc<SyncJob>,
-    devices: Vec<LinkedDevice>,
+    devices: LinkedDevices,
     sink: &dyn UpdateSink,
     observer: &dyn Observer,
     stop: &CancellationToken,
@@ -131,7 +131,7 @@ impl Run<'_> {
 
     /// As [`accept`](Self::accept), the rows already looked up; whether the batch is due is the caller's
     /// to see to.
-    pub(super) fn put(&mut self, places: Vec<Place>, reading: Reading) {
+    pub(super) fn put(&mut self, places: Places, reading: Reading) {
         let Reading {
             mut info,
             usage,
@@ -149,7 +149,7 @@ impl Run<'_> {
                 None => std::mem::take(&mut info),
             };
             let update = DeviceUpdate {
-                device_id: self.roster.device(place).device_id.clone(),
+                device_id: self.roster.device_id(place),
                 observed_at,
                 usage: usage.as_ref().ok().copied(),
                 info,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use carrier_sync::device::{
-    DeviceId, IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt,
+    DeviceId, IntegrationId, LinkedDevices, TenantId, UpdateBatch, WriteReceipt,
 };
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
@@ -81,7 +81,7 @@ impl Store for Witness {
         &self,
         tenant: &TenantId,
         integration: &IntegrationId,
-    ) -> Result<Vec<LinkedDevice>, StoreError> {
+    ) -> Result<LinkedDevices, StoreError> {
         self.heard(self.store.linked_devices(tenant, integration).await)
     }
 

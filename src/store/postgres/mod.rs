@@ -33,7 +33,7 @@ use super::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
     NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
 };
-use crate::device::{IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt};
+use crate::device::{IntegrationId, LinkedDevices, TenantId, UpdateBatch, WriteReceipt};
 use crate::integration::{IntegrationRow, SyncRecord};
 
 /// A call holds several statements; beyond this many statement timeouts the server, or the way to
@@ -175,7 +175,7 @@ impl Store for PostgresStore {
         &self,
         tenant: &TenantId,
         integration: &IntegrationId,
-    ) -> Result<Vec<LinkedDevice>, StoreError> {
+    ) -> Result<LinkedDevices, StoreError> {
         let mut connection = self.acquire().await?;
         let work = read::linked_devices(&mut connection, &self.limits, tenant, integration);
         let done = timeout(self.call_timeout, work).await;

@@ -4,14 +4,15 @@
 //! as double. A row that cannot be understood is left out with a warning; it never costs the others.
 
 use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
 use sqlx::postgres::PgRow;
-use sqlx::{Connection, PgConnection, Row, query, query_as};
+use sqlx::{Connection, PgConnection, Row, query};
 
 use super::error::classify;
 use super::scope::{Limits, Scope, enter};
-use crate::device::{DeviceId, IntegrationId, LinkedDevice, TenantId};
+use crate::device::{DeviceId, IntegrationId, LinkedDevices, TenantId};
 use crate::integration::IntegrationRow;
-use crate::store::{DeviceFilter, DeviceRow, StoreError, config_from_column};
+use crate::store::{DeviceFilter, DeviceRow, StoreError, config_from_column, push_linked};
 
 pub(super) async fn integrations(
     connection: &mut PgConnection,
@@ -83,10 +84,10 @@ pub(super) async fn linked_devices(
     limits: &Limits,
     tenant: &TenantId,
     integration: &IntegrationId,
-) -> Result<Vec<LinkedDevice>, StoreError> {
+) -> Result<LinkedDevices, StoreError> {
     let mut transaction = connection.begin().await.map_err(|e| classify(&e))?;
     enter(&mut transaction, limits, Scope::Tenant(tenant)).await?;
-    let rows: Vec<(String, String)> = query_as(
+    let mut rows = query(
         "SELECT device_id::text, carrier_device_id::text FROM device_connections \
          WHERE tenant_id = $1 AND carrier_integration_id::text = $2 \
            AND carrier_device_id IS NOT NULL AND device_id IS NOT NULL \
@@ -94,16 +95,20 @@ pub(super) async fn linked_devices(
     )
     .bind(tenant.as_str())
     .bind(integration.as_str())
-    .fetch_all(&mut *transaction)
-    .await
-    .map_err(|e| classify(&e))?;
+    .fetch(&mut *transaction);
+    let mut devices = LinkedDevices::default();
+    while let Some(row) = rows.try_next().await.map_err(|e| classify(&e))? {
+        let names = (text(&row, 0)?, text(&row, 1)?);
+        push_linked(&mut devices, tenant, names);
+    }
+    drop(rows);
     transaction.commit().await.map_err(|e| classify(&e))?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(device_id, carrier_device_id)| {
-            LinkedDevice::from_columns(tenant, &device_id, carrier_device_id)
-        })
-        .collect())
+    Ok(devices)
+}
+
+/// A column of text in the row's own buffer.
+fn text(row: &PgRow, column: usize) -> Result<&str, StoreError> {
+    row.try_get(column).map_err(|e| classify(&e))
 }
 
 pub(super) async fn devices(

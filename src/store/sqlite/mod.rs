@@ -27,7 +27,7 @@ use super::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
     NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
 };
-use crate::device::{IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt};
+use crate::device::{IntegrationId, LinkedDevices, TenantId, UpdateBatch, WriteReceipt};
 use crate::integration::{IntegrationRow, SyncRecord};
 
 /// One SQLite database.
@@ -114,7 +114,7 @@ impl Store for SqliteStore {
         &self,
         tenant: &TenantId,
         integration: &IntegrationId,
-    ) -> Result<Vec<LinkedDevice>, StoreError> {
+    ) -> Result<LinkedDevices, StoreError> {
         read::linked_devices(&mut *self.acquire().await?, tenant, integration).await
     }
 

@@ -3,14 +3,17 @@
 //! Without row-level security, the tenant stands in every `WHERE`. A row that cannot be understood is
 //! left out with a warning; it never costs the others.
 
+use std::borrow::Cow;
+
+use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection, query, query_as};
+use sqlx::{Row, SqliteConnection, query};
 
 use super::error::classify;
 use super::time::from_text;
-use crate::device::{DeviceId, IntegrationId, LinkedDevice, TenantId};
+use crate::device::{DeviceId, IntegrationId, LinkedDevices, TenantId};
 use crate::integration::IntegrationRow;
-use crate::store::{DeviceFilter, DeviceRow, StoreError, config_from_column};
+use crate::store::{DeviceFilter, DeviceRow, StoreError, config_from_column, push_linked};
 
 pub(super) async fn integrations(
     connection: &mut SqliteConnection,
@@ -75,10 +78,10 @@ pub(super) async fn linked_devices(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     integration: &IntegrationId,
-) -> Result<Vec<LinkedDevice>, StoreError> {
+) -> Result<LinkedDevices, StoreError> {
     // As bytes: SQLite lets anything into a text column, and one row that is no UTF-8 must not cost
     // the sync of all the others.
-    let rows: Vec<(Vec<u8>, Vec<u8>)> = query_as(
+    let mut rows = query(
         "SELECT CAST(device_id AS BLOB), CAST(carrier_device_id AS BLOB) FROM device_connections \
          WHERE tenant_id = ?1 AND carrier_integration_id = ?2 \
            AND carrier_device_id IS NOT NULL AND device_id IS NOT NULL \
@@ -86,16 +89,18 @@ pub(super) async fn linked_devices(
     )
     .bind(tenant.as_str())
     .bind(integration.as_str())
-    .fetch_all(connection)
-    .await
-    .map_err(|e| classify(&e))?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(device_id, carrier_device_id)| {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            LinkedDevice::from_columns(tenant, &text(&device_id), text(&carrier_device_id))
-        })
-        .collect())
+    .fetch(connection);
+    let mut devices = LinkedDevices::default();
+    while let Some(row) = rows.try_next().await.map_err(|e| classify(&e))? {
+        let names = [text(&row, 0)?, text(&row, 1)?];
+        push_linked(&mut devices, tenant, (&names[0], &names[1]));
+    }
+    Ok(devices)
+}
+
+fn text(row: &SqliteRow, column: usize) -> Result<Cow<'_, str>, StoreError> {
+    let bytes = row.try_get(column).map_err(|e| classify(&e))?;
+    Ok(String::from_utf8_lossy(bytes))
 }
 
 pub(super) async fn devices(

@@ -224,7 +224,7 @@ fn said(line: &LineId, lines: &[LineRecord], book: &UsageBook) -> Vec<ByteCount>
         .filter(|record| record.line == *line)
         .map(|record| record.usage);
     listed
-        .chain(book.get(line).copied())
+        .chain(book.get(line))
         .filter_map(|usage| usage.used)
         .collect()
 }
@@ -296,7 +296,7 @@ proptest! {
             let known: Vec<LineUsage> = lines
                 .iter()
                 .map(|line| line.usage)
-                .chain(book.get(&lines[0].line).copied())
+                .chain(book.get(&lines[0].line))
                 .collect();
             let as_start = known.iter().filter_map(|usage| usage.cycle_start).any(|start| {
                 (start.at, start.source) == (cycle.start(), cycle.source())

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use carrier_sync::device::{IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt};
+use carrier_sync::device::{IntegrationId, LinkedDevices, TenantId, UpdateBatch, WriteReceipt};
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
@@ -68,10 +68,10 @@ impl Store for MemoryStore {
         &self,
         _: &TenantId,
         integration: &IntegrationId,
-    ) -> Result<Vec<LinkedDevice>, StoreError> {
+    ) -> Result<LinkedDevices, StoreError> {
         let began = (integration.clone(), Instant::now());
         self.began.lock().unwrap().push(began);
-        Ok(Vec::new())
+        Ok(LinkedDevices::default())
     }
 
     async fn write(

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use carrier_sync::device::{IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt};
+use carrier_sync::device::{IntegrationId, LinkedDevices, TenantId, UpdateBatch, WriteReceipt};
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
@@ -102,7 +102,7 @@ impl Store for Spy {
         &self,
         tenant: &TenantId,
         integration: &IntegrationId,
-    ) -> Result<Vec<LinkedDevice>, StoreError> {
+    ) -> Result<LinkedDevices, StoreError> {
         self.note(Asked::Devices(integration.clone()));
         self.inner.linked_devices(tenant, integration).await
     }

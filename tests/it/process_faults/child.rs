@@ -102,10 +102,19 @@ impl Child {
 
     /// Memory that is really there, in KiB.
     pub fn rss_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().nth(1));
-        kib.expect("a running process has an RSS").parse().unwrap()
+        self.memory_kib("VmRSS:")
+            .expect("a running process has an RSS")
+    }
+
+    /// The most memory that it has ever had at once, in KiB; `None` once it has ended.
+    pub fn peak_rss_kib(&self) -> Option<u64> {
+        self.memory_kib("VmHWM:")
+    }
+
+    fn memory_kib(&self, figure: &str) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with(figure))?;
+        line.split_whitespace().nth(1)?.parse().ok()
     }
 }
 

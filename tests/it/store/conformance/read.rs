@@ -35,10 +35,10 @@ pub async fn linked_devices_come_never_read_first_then_oldest(fleet: &Fleet) {
         .unwrap();
     let names: Vec<_> = devices
         .iter()
-        .map(|device| device.device_id.as_str())
+        .map(|device| device.device_id.to_string())
         .collect();
     assert_eq!(names, ["d0002", "d0004", "d0001", "d0003", "d0000"]);
-    assert_eq!(&*devices[0].carrier_device_id, "c-d0002");
+    assert_eq!(&*devices.get(0).carrier_device_id, "c-d0002");
 }
 
 pub async fn linked_devices_are_those_with_a_name_at_the_carrier(fleet: &Fleet) {
