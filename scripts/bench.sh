@@ -49,8 +49,16 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# The limit first: building it leaves a carrier-sync behind that has the tests' features.
+limit="$(cargo bench --locked --no-run --bench limit --message-format=json-render-diagnostics |
+    python3 -c 'import json, sys
+for line in sys.stdin:
+    made = json.loads(line)
+    if made.get("target", {}).get("name") == "limit" and made.get("executable"):
+        print(made["executable"])')"
 cargo build --release --locked
-cargo bench --locked --no-run --bench limit
+target="$(cargo metadata --locked --no-deps --format-version 1 |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')"
 
 # Durable, as a fleet's database is. The log may grow to 4 GB before a checkpoint comes by itself, so
 # that none falls into a round: each round begins with one.
@@ -59,15 +67,6 @@ POSTGRES_SETTINGS="-c fsync=on -c full_page_writes=on -c synchronous_commit=on \
 start_postgres
 BENCH_HOME="$(mktemp -d "${TMPDIR:-/tmp}/carrier-sync-bench.XXXXXX")"
 export BENCH_HOME POSTGRES_BIN TEST_DATABASE_URL
-
-limit="$(cargo bench --locked --no-run --bench limit --message-format=json 2>/dev/null |
-    python3 -c 'import json, sys
-for line in sys.stdin:
-    made = json.loads(line)
-    if made.get("target", {}).get("name") == "limit" and made.get("executable"):
-        print(made["executable"])')"
-target="$(cargo metadata --locked --no-deps --format-version 1 |
-    python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')"
 
 printf '\n%s, %s cores, %s\n%s, fsync on\n' "$(uname -srm)" "$(nproc)" "$(date -u +%F)" \
     "$("$POSTGRES_BIN/postgres" --version)"
