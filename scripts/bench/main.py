@@ -11,7 +11,7 @@ from statistics import median
 import many
 from database import Postgres, Sqlite
 from programs import Service, limit
-from table import show, spread
+from table import progress, show, spread
 
 POSTGRES_WAYS = ["unnest-1000", "unnest-5000", "unnest-10000", "copy"]
 SQLITE_WAYS = ["json-1000", "json-5000", "json-100000", "prepared"]
@@ -56,6 +56,7 @@ def compare_postgres(bench, carrier, devices, rounds):
             costs.setdefault(name, []).append(cost)
 
     for number in range(rounds + 1):
+        progress(f"Postgres, round {number} of {rounds}")
         for way in POSTGRES_WAYS:
             work = lambda: limit(bench.limit_program, database.service_url, way)
             done, cost = database.measured(devices, work)
@@ -99,6 +100,7 @@ def compare_sqlite(bench, carrier, devices, rounds):
     name = "service"
     speed, used, calls = {}, {name: []}, []
     for number in range(rounds + 1):
+        progress(f"SQLite, round {number} of {rounds}")
         kept = speed if number > 0 else {}
         for way in SQLITE_WAYS:
             done = limit(bench.limit_program, database.service_url, way)
@@ -150,6 +152,7 @@ def latency(bench, devices, rounds):
         ("device by device, 50 ms, 20 at once", 1_000, LATENCY_SECONDS, False),
         ("device by device, no latency, no limit", 20_000, 0.0, False),
     ]:
+        progress(title)
         with bench.service.carrier(devices=fleet, latency=f"{wait * 1000:.0f}ms") as carrier:
             database = bench.postgres(f"latency_{len(rows)}")
             bench.service.connect(database, carrier, in_bulk=in_bulk)
@@ -182,6 +185,7 @@ def fleet_sizes(bench, sizes, rounds):
     """A sync of one account of each size: its usage and its report, of the round in the middle."""
     measured = []
     for devices in sizes:
+        progress(f"{devices:,} devices")
         with bench.service.carrier(devices=devices) as carrier:
             database = bench.postgres(f"fleet_{devices}")
             bench.service.connect(database, carrier)

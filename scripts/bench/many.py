@@ -5,7 +5,7 @@ import json
 import time
 
 from programs import cpu_seconds, peak_mb
-from table import show
+from table import progress, show
 
 DEVICES_EACH = 10
 FIRST_ORGANISATION = 1001
@@ -41,6 +41,7 @@ def once(bench, sizes):
     """All accounts in one `once`."""
     rows = []
     for accounts in sizes:
+        progress(f"{accounts:,} accounts")
         with bench.service.carrier(devices=DEVICES_EACH, accounts=accounts) as carrier:
             database = bench.postgres(f"accounts_{accounts}")
             connect(bench, database, carrier, accounts, minutes=60)
@@ -67,6 +68,7 @@ def run(bench, accounts):
         database = bench.postgres("run")
         connect(bench, database, carrier, accounts, minutes=1)
         log = bench.home / "run.log"
+        progress("four minutes of work, the last two counted")
         # Two minutes to reach the steady state, two to look at.
         with bench.service.running(database, log, log__level="info", supervisor__start_spread="1m") as pid:
             time.sleep(120)
@@ -75,6 +77,7 @@ def run(bench, accounts):
             busy = (cpu_seconds(pid) - cpu_before) / 120
             peak = peak_mb(pid)
         late, ended = lateness(log, warmed_up)
+        progress("a minute and a half of nothing due")
         # Nothing is due: every account was synced just now and wants to be in 10 hours.
         database.sql("UPDATE carrier_integrations SET sync_interval_minutes = 600, last_sync_at = now()")
         with bench.service.running(database, log, log__level="warn") as pid:

@@ -1,6 +1,13 @@
-"""Figures of several rounds as a table that a person can read."""
+"""What a person sees: progress on stderr while it runs, tables of several rounds' figures on stdout."""
 
+import sys
 from statistics import median
+
+
+def progress(text):
+    """Says what is under way; on a terminal the line is used again."""
+    end = "\r\033[K" if sys.stderr.isatty() else "\n"
+    print(f"{text} ...", end=end, file=sys.stderr, flush=True)
 
 
 def spread(values, digits=0):

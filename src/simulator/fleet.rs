@@ -244,3 +244,34 @@ pub(super) fn link_id(device_id: u64, slot: u64) -> u64 {
 fn device_of_link(link_id: u64) -> Option<u64> {
     Some(link_id.checked_sub(LINK_BASE)? / LINK_SLOTS)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_many_accounts_do_not_meet_and_lead_back() {
+        for count in [2, 9_000, 9_001, MAX_ACCOUNTS] {
+            let config = SimulatorConfig {
+                accounts: (1..=count)
+                    .map(|number| SimulatedAccount::numbered(number, 3))
+                    .collect(),
+                ..SimulatorConfig::default()
+            };
+            assert_eq!(config.validate(), Ok(()));
+            let fleet = Fleet::new(&config, 1_763_900_000);
+            for number in [1, count / 2, count] {
+                let account = fleet.account(1_000 + number).unwrap();
+                let newest = fleet.newest_device(&[account.org_id]).unwrap();
+                let device = fleet.device(newest).unwrap();
+                assert_eq!(device.org_id, account.org_id);
+                let link = device.links.last().unwrap().id;
+                assert!(newest < LINK_BASE && LINK_BASE < link && link < 1_000_000_000_000);
+                assert_eq!(fleet.link(link).unwrap().device_id, newest);
+                let most = account.first_id + most_devices(config.accounts.len());
+                assert!(most < account.first_id + fleet.id_span);
+            }
+        }
+    }
+}
