@@ -1,10 +1,13 @@
 # A throwaway Postgres for the tests: sourced by test.sh, which calls start_postgres and, on exit,
 # stop_postgres. It listens on loopback and a socket in its own temporary directory, trusts everyone
-# who gets there, and syncs nothing to disk: it lives for minutes and is never to be kept.
+# who gets there, and syncs nothing to disk: it lives for minutes and is never to be kept. Whoever
+# needs it durable (bench.sh) sets POSTGRES_SETTINGS before start_postgres.
 
 POSTGRES_HOME=""
 POSTGRES_BIN=""
 POSTGRES_AS=()
+POSTGRES_SETTINGS="-c fsync=off -c full_page_writes=off -c synchronous_commit=off \
+    -c max_connections=300"
 
 # Newest server first: Debian keeps its binaries outside PATH.
 find_postgres() {
@@ -64,8 +67,7 @@ as_postgres() {
 try_start() {
     as_postgres "$POSTGRES_BIN/pg_ctl" --pgdata="$POSTGRES_HOME/data" --silent --wait --timeout=60 \
         --log="$POSTGRES_HOME/log" \
-        --options="-p $1 -k $POSTGRES_HOME -h 127.0.0.1 -c fsync=off -c full_page_writes=off \
-            -c synchronous_commit=off -c max_connections=300" start
+        --options="-p $1 -k $POSTGRES_HOME -h 127.0.0.1 $POSTGRES_SETTINGS" start
 }
 
 # Sets TEST_DATABASE_URL.

@@ -52,6 +52,22 @@ type Answered = Result<Answer, Answer>;
 
 impl Question<'_> {
     pub(super) fn answer(&self) -> Answer {
+        let is_page = matches!(self.endpoint, Endpoint::Devices | Endpoint::Billing);
+        if !is_page || self.paging != Paging::Honest || !self.state.stands_still() {
+            return self.rendered_anew();
+        }
+        let asked = (self.organisations[0], self.request.uri().to_string());
+        if let Some(page) = self.state.rendered.get(&asked) {
+            return Answer::rendered(page);
+        }
+        let answer = self.rendered_anew();
+        if answer.is_ok() {
+            self.state.rendered.keep(asked, answer.body());
+        }
+        answer
+    }
+
+    fn rendered_anew(&self) -> Answer {
         let fleet =
             self.state
                 .faults

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     fault::Fault,
-    fleet::{MAX_ACCOUNTS, MAX_DEVICES},
+    fleet::{MAX_ACCOUNTS, most_devices},
 };
 
 /// How an organisation pays, which decides its billing cycle.
@@ -130,11 +130,12 @@ impl SimulatorConfig {
                 self.accounts.len()
             ));
         }
+        let most_devices = most_devices(self.accounts.len());
         let mut organisations = HashSet::new();
         for account in &self.accounts {
-            if account.devices > MAX_DEVICES {
+            if account.devices > most_devices {
                 return wrong(format!(
-                    "{} devices; at most {MAX_DEVICES}",
+                    "{} devices; at most {most_devices}",
                     account.devices
                 ));
             }

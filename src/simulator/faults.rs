@@ -95,6 +95,11 @@ impl Faults {
         self.lock().clear();
     }
 
+    /// No fault was injected since the start or the last clearing; spent ones count.
+    pub(super) fn are_none(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     pub(super) fn list(&self) -> Vec<Fault> {
         self.lock()
             .iter()

@@ -3,7 +3,7 @@
 //! Devices of an account have consecutive ids, the newest the highest. A link's id names its device
 //! and its place on it, so a cursor is found without walking to it.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     config::{Billing, SimulatedAccount, SimulatorConfig},
@@ -13,13 +13,12 @@ use super::{
     time::{DAY, UnixSeconds},
 };
 
-/// Most devices of an account: ids of accounts must not meet.
-pub(super) const MAX_DEVICES: u64 = 9_000_000;
+/// Most accounts.
+pub(super) const MAX_ACCOUNTS: u64 = 90_000;
 
-/// Most accounts: device ids must stay below [`LINK_BASE`].
-pub(super) const MAX_ACCOUNTS: u64 = 9_000;
-
-const DEVICES_PER_ACCOUNT: u64 = 10_000_000;
+/// Ids set aside per account, and how many accounts they do for: device ids must stay below
+/// [`LINK_BASE`].
+const ID_SPANS: [(u64, u64); 2] = [(9_000, 10_000_000), (MAX_ACCOUNTS, 1_000_000)];
 
 /// Every link id lies above it, every device id below: an id mistaken for the other is not found.
 const LINK_BASE: u64 = 100_000_000_000;
@@ -42,6 +41,9 @@ pub(super) struct Account {
 #[derive(Debug, Clone)]
 pub(super) struct Fleet {
     accounts: Arc<[Account]>,
+    /// Place in `accounts` by organisation.
+    places: Arc<HashMap<u64, usize>>,
+    id_span: u64,
     draw: Draw,
     /// The carrier's calendar when the simulator started: claims and pasts are counted from it.
     pub epoch: UnixSeconds,
@@ -65,6 +67,7 @@ pub(super) enum Scope<'a> {
 
 impl Fleet {
     pub(super) fn new(config: &SimulatorConfig, now: UnixSeconds) -> Self {
+        let id_span = id_span(config.accounts.len());
         let accounts = config.accounts.iter().zip(1..).map(|(account, ordinal)| {
             let SimulatedAccount {
                 org_id,
@@ -72,7 +75,7 @@ impl Fleet {
                 devices,
                 billing,
             } = *account;
-            let first_id = ordinal * DEVICES_PER_ACCOUNT + 1;
+            let first_id = ordinal * id_span + 1;
             Account {
                 org_id,
                 api_key: api_key.clone(),
@@ -81,8 +84,15 @@ impl Fleet {
                 first_id,
             }
         });
+        let places = config
+            .accounts
+            .iter()
+            .map(|account| account.org_id)
+            .zip(0..);
         Self {
             accounts: accounts.collect(),
+            places: Arc::new(places.collect()),
+            id_span,
             draw: Draw::seeded(config.seed),
             epoch: now,
             now,
@@ -140,9 +150,7 @@ impl Fleet {
     }
 
     pub(super) fn account(&self, org_id: u64) -> Option<&Account> {
-        self.accounts
-            .iter()
-            .find(|account| account.org_id == org_id)
+        self.accounts.get(*self.places.get(&org_id)?)
     }
 
     /// The device of this id, wherever it belongs.
@@ -161,7 +169,7 @@ impl Fleet {
     }
 
     fn account_of(&self, device_id: u64) -> Option<&Account> {
-        let ordinal = usize::try_from(device_id / DEVICES_PER_ACCOUNT).ok()?;
+        let ordinal = usize::try_from(device_id / self.id_span).ok()?;
         let account = self.accounts.get(ordinal.checked_sub(1)?)?;
         let index = device_id.checked_sub(account.first_id)?;
         (index < account.devices).then_some(account)
@@ -212,6 +220,17 @@ impl Fleet {
     }
 }
 
+fn id_span(accounts: usize) -> u64 {
+    let fits = |(most, span): &(u64, u64)| (accounts as u64 <= *most).then_some(*span);
+    let [_, (_, narrowest)] = ID_SPANS;
+    ID_SPANS.iter().find_map(fits).unwrap_or(narrowest)
+}
+
+/// Most devices of one of so many accounts: their ids must not meet the next account's.
+pub(super) fn most_devices(accounts: usize) -> u64 {
+    id_span(accounts) / 10 * 9
+}
+
 /// Orders accounts as their listings need them: the one with the highest ids first.
 pub(super) fn newest_first(accounts: &mut [&Account]) {
     accounts.sort_by_key(|account| std::cmp::Reverse(account.first_id));
@@ -224,4 +243,35 @@ pub(super) fn link_id(device_id: u64, slot: u64) -> u64 {
 
 fn device_of_link(link_id: u64) -> Option<u64> {
     Some(link_id.checked_sub(LINK_BASE)? / LINK_SLOTS)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_many_accounts_do_not_meet_and_lead_back() {
+        for count in [2, 9_000, 9_001, MAX_ACCOUNTS] {
+            let config = SimulatorConfig {
+                accounts: (1..=count)
+                    .map(|number| SimulatedAccount::numbered(number, 3))
+                    .collect(),
+                ..SimulatorConfig::default()
+            };
+            assert_eq!(config.validate(), Ok(()));
+            let fleet = Fleet::new(&config, 1_763_900_000);
+            for number in [1, count / 2, count] {
+                let account = fleet.account(1_000 + number).unwrap();
+                let newest = fleet.newest_device(&[account.org_id]).unwrap();
+                let device = fleet.device(newest).unwrap();
+                assert_eq!(device.org_id, account.org_id);
+                let link = device.links.last().unwrap().id;
+                assert!(newest < LINK_BASE && LINK_BASE < link && link < 1_000_000_000_000);
+                assert_eq!(fleet.link(link).unwrap().device_id, newest);
+                let most = account.first_id + most_devices(config.accounts.len());
+                assert!(most < account.first_id + fleet.id_span);
+            }
+        }
+    }
 }

@@ -9,7 +9,8 @@
 //! ```text
 //!  request ─► auth ─► rate limit ─► latency ─► faults ─► answer            (api.rs)
 //!             401       429          sleep     faults.rs    answer.rs ─► pages.rs ─► wire.rs
-//!                                                  spoil.rs
+//!                                                  spoil.rs    │
+//!                                                              └─ rendered.rs: pages seen before
 //!                                                                           ▲
 //!  /sim/truth, /sim/calls, /sim/faults (admin.rs)                           │
 //!        ▲          ▲                                                       │
@@ -36,6 +37,7 @@ mod limiter;
 mod link;
 mod pages;
 mod period;
+mod rendered;
 mod response;
 mod server;
 mod session;

@@ -3,6 +3,7 @@
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
     http::{StatusCode, header},
+    web::Bytes,
 };
 use chrono::Utc;
 use serde::Serialize;
@@ -12,7 +13,7 @@ use super::{fault::RetryAfter, time::to_utc, wire::Failure};
 /// A finished answer.
 pub(super) struct Answer {
     status: StatusCode,
-    body: Vec<u8>,
+    body: Bytes,
 }
 
 impl Answer {
@@ -32,15 +33,27 @@ impl Answer {
 
     fn new(status: StatusCode, body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
-            Ok(body) => Self { status, body },
-            Err(error) => {
-                let body = error.to_string().into_bytes();
-                Self {
-                    status: StatusCode::INTERNAL_SERVER_ERROR,
-                    body,
-                }
-            }
+            Ok(body) => Self {
+                status,
+                body: body.into(),
+            },
+            Err(error) => Self {
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                body: error.to_string().into(),
+            },
         }
+    }
+
+    /// A page that was rendered before.
+    pub(super) fn rendered(body: Bytes) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body,
+        }
+    }
+
+    pub(super) fn is_ok(&self) -> bool {
+        self.status == StatusCode::OK
     }
 
     pub(super) fn cut(mut self) -> Self {
@@ -48,7 +61,7 @@ impl Answer {
         self
     }
 
-    pub(super) fn body(&self) -> &[u8] {
+    pub(super) fn body(&self) -> &Bytes {
         &self.body
     }
 
@@ -91,7 +104,7 @@ pub(super) fn injected(
     let answer = match body {
         Some(body) => Answer {
             status,
-            body: body.into_bytes(),
+            body: body.into(),
         },
         None => Answer::failed(status, error),
     };

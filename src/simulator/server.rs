@@ -13,8 +13,8 @@ use chrono::Utc;
 
 use super::{
     admin, api, auth::Keyring, call_log::CallLog, calls::Calls, config::SimulatorConfig,
-    draw::Draw, fault::Fault, faults::Faults, fleet::Fleet, limiter::Limiter, spoil::keep_wire,
-    truth::Truth,
+    draw::Draw, fault::Fault, faults::Faults, fleet::Fleet, limiter::Limiter, rendered::Rendered,
+    spoil::keep_wire, truth::Truth,
 };
 
 /// What all workers share.
@@ -25,6 +25,7 @@ pub(super) struct State {
     pub limiter: Limiter,
     pub faults: Faults,
     pub calls: CallLog,
+    pub rendered: Rendered,
     pub draw: Draw,
     /// `http://ADDRESS:PORT`.
     pub origin: String,
@@ -37,6 +38,11 @@ impl State {
     /// standing faults have made of it.
     pub(super) fn true_fleet(&self, org_id: u64) -> Fleet {
         self.faults.change_truth(self.fleet_now(), org_id)
+    }
+
+    /// Whether the same question has the same answer, now and later.
+    pub(super) fn stands_still(&self) -> bool {
+        self.config.growth_bytes_per_second == 0 && self.faults.are_none()
     }
 
     /// The fleet with what it used since the start.
@@ -98,6 +104,7 @@ impl Simulator {
             limiter: Limiter::new(config.requests_per_second, config.burst),
             faults: Faults::new(Draw::seeded(config.seed), &config.faults),
             calls: CallLog::new(),
+            rendered: Rendered::default(),
             draw: Draw::seeded(config.seed),
             origin: format!("http://{address}"),
             fleet,
