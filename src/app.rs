@@ -15,12 +15,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::actors::attempt::Attempt;
+use crate::actors::keeper::Terms;
 use crate::actors::messages::Drain;
+use crate::actors::round::{self, Claimed};
 use crate::actors::spawn::spawn_watched;
 use crate::actors::supervisor::SupervisorParts;
 pub use crate::actors::system::in_system;
 use crate::actors::writer::WriterPolicy;
-use crate::actors::{DbWriterActor, Supervisor, WriterHandle};
+use crate::actors::{DbWriterActor, LeaseKeeper, Supervisor, WriterHandle};
 use crate::client::limits::CarrierLimits;
 use crate::client::{Limits, RateLimit, SetUpError, Transport, TransportConfig};
 use crate::clock::Clock;
@@ -30,9 +32,10 @@ use crate::integration::IntegrationRow;
 use crate::secrets::{KeyFileError, Opener};
 use crate::shutdown::{Drained, Stop, drain_within};
 use crate::status::Board;
+use crate::store::leases::Leases;
 use crate::store::queue::BatchPolicy;
 use crate::store::retry::RetryPolicy;
-use crate::store::{Store, StoreError, StoreOptions, connect};
+use crate::store::{SoleUse, Store, StoreError, StoreOptions, connect, connect_leases, sole_use};
 use crate::sync::{CarrierSettings, Halt, JobBuilder, Observer, SyncPolicy, SyncReport};
 use crate::tenure::Tenure;
 
@@ -85,6 +88,8 @@ pub struct App {
     pub board: Arc<Board>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// How processes share the database; `None`: one has it to itself.
+    leases: Option<Arc<dyn Leases>>,
     config: Config,
 }
 
@@ -115,13 +120,24 @@ impl App {
             opener: Opener::new(config.secrets.keys.clone())?,
             allowed_hosts: config.http.allowed_hosts.clone(),
         };
+        let options = store_options(&config.database);
         Ok(Self {
-            store: connect(&store_options(&config.database))?,
+            store: connect(&options)?,
+            leases: connect_leases(&options, config.leases.heartbeat)?,
             builder: Arc::new(builder),
             board: Arc::default(),
             clock,
             config,
         })
+    }
+
+    /// The right to be the only one that syncs with this database, where only one may. Taken by whoever
+    /// is about to sync, for as long as it does.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] naming who has it.
+    pub fn sole_use(&self) -> Result<Option<SoleUse>, StoreError> {
+        sole_use(&store_options(&self.config.database))
     }
 
     /// Whether the schema is created or upgraded on start.
@@ -163,6 +179,9 @@ impl App {
         }
         let drained = drain_within(self.config.shutdown.drain_timeout, stop, async {
             let _ = supervisor.send(Drain).await;
+            if let Some(leases) = &self.leases {
+                leases.close().await;
+            }
             self.store.close().await;
         })
         .await;
@@ -216,38 +235,92 @@ impl App {
     /// Syncs each of `rows` once, now, each with an observer of its own; `told` hears each report as it
     /// comes. Needs an actix system.
     ///
-    /// All have been written and recorded when it returns.
+    /// All have been written and recorded when it returns. What another process holds is left to it, and
+    /// reported as an error that says so.
+    ///
+    /// # Errors
+    /// [`StoreError`] when nothing could be claimed.
     pub async fn sync_once(
         &self,
         rows: Vec<IntegrationRow>,
         observe: &dyn Fn() -> Arc<dyn Observer>,
         stop: &Stop,
         mut told: impl FnMut(&SyncReport),
-    ) -> Vec<SyncReport> {
+    ) -> Result<Vec<SyncReport>, StoreError> {
+        let keeper = self.keeper(false);
+        let claimed = self.claim(keeper.as_deref(), &rows).await?;
+        let _beating = keeper
+            .clone()
+            .map(|keeper| AbortOnDropHandle::new(tokio::spawn(round::keep_beating(keeper))));
+        let mut reports = Vec::new();
+        for row in &rows {
+            if let Some(reason) = claimed.others.get(&row.id) {
+                let report = self.left_to_others(row, reason);
+                told(&report);
+                reports.push(report);
+            }
+        }
         let writer = self.spawn_writer();
         let attempts = rows
             .iter()
-            .map(|row| self.attempt(row, &writer, observe(), stop));
-        let mut reports = Vec::new();
+            .filter_map(|row| Some((row, claimed.ours.get(&row.id)?)))
+            .map(|(row, tenure)| self.attempt(row, tenure, &writer, observe(), stop));
         let mut ended = std::pin::pin!(stream::iter(attempts).buffer_unordered(AT_ONCE));
         while let Some(report) = ended.next().await {
             told(&report);
             reports.push(report);
         }
         let _ = writer.address().send(Drain).await;
-        reports
+        if let Some(keeper) = keeper {
+            keeper.leave().await;
+        }
+        Ok(reports)
+    }
+
+    /// What of `rows` this process may sync.
+    async fn claim(
+        &self,
+        keeper: Option<&LeaseKeeper>,
+        rows: &[IntegrationRow],
+    ) -> Result<Claimed, StoreError> {
+        let chosen = rows.iter().map(|row| row.id.clone());
+        let Some(keeper) = keeper else {
+            return Ok(Claimed {
+                ours: chosen.map(|id| (id, Tenure::sole())).collect(),
+                ..Claimed::default()
+            });
+        };
+        let all = self.store.integrations().await?;
+        round::claim(keeper, &chosen.collect(), &all, &self.builder).await
+    }
+
+    /// The report of a sync that is another process's to make.
+    fn left_to_others(&self, row: &IntegrationRow, reason: &str) -> SyncReport {
+        let names = (
+            row.id.clone(),
+            row.tenant_id.clone(),
+            row.carrier_name.clone(),
+        );
+        let times = (self.clock.now(), Duration::ZERO);
+        let mut report = SyncReport::failed_whole(names, times, 0, Halt::LeaseLost);
+        report.error = Some(reason.to_owned());
+        report
     }
 
     async fn attempt(
         &self,
         row: &IntegrationRow,
+        tenure: &Tenure,
         writer: &WriterHandle,
         observer: Arc<dyn Observer>,
         stop: &Stop,
     ) -> SyncReport {
-        let job = match self.builder.build(row, Tenure::sole()) {
+        let job = match self.builder.build(row, tenure.clone()) {
             Ok(job) => Arc::new(job),
-            Err(misconfigured) => return self.not_begun(row, writer, misconfigured.0).await,
+            Err(misconfigured) => {
+                let reason = misconfigured.0;
+                return self.not_begun(row, tenure, writer, reason).await;
+            }
         };
         let attempt = Attempt {
             store: Arc::clone(&self.store),
@@ -262,6 +335,7 @@ impl App {
     async fn not_begun(
         &self,
         row: &IntegrationRow,
+        tenure: &Tenure,
         writer: &WriterHandle,
         reason: String,
     ) -> SyncReport {
@@ -272,12 +346,23 @@ impl App {
         );
         let times = (self.clock.now(), Duration::ZERO);
         let report = SyncReport::failed_whole(names, times, 0, Halt::Misconfigured { reason });
-        if let Some(record) = report.record(None)
+        if let Some(record) = report.record(tenure.epoch())
             && let Err(error) = writer.record(record).await
         {
             tracing::error!(integration.id = %row.id, %error, "the outcome could not be recorded");
         }
         report
+    }
+
+    /// This process's place among several, where there can be several.
+    fn keeper(&self, shares: bool) -> Option<Arc<LeaseKeeper>> {
+        let leases = self.leases.clone()?;
+        let terms = Terms {
+            duration: self.config.leases.duration,
+            heartbeat: self.config.leases.heartbeat,
+            shares,
+        };
+        Some(Arc::new(LeaseKeeper::new(leases, terms)))
     }
 
     fn spawn_writer(&self) -> WriterHandle {
@@ -306,6 +391,7 @@ impl App {
             parked_retry: self.config.supervisor.parked_retry,
             migrate: self.migrates_on_start(),
             allow_privileged_role: self.config.database.allow_privileged_role,
+            keeper: self.keeper(true),
             escalate,
         }
     }
