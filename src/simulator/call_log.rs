@@ -61,9 +61,14 @@ impl CallLog {
     }
 
     /// Counts a call until the guard is finished or dropped.
-    pub(super) fn arrive(&self, endpoint: Endpoint, account: Option<u64>) -> OngoingCall {
+    pub(super) fn arrive(
+        &self,
+        endpoint: Endpoint,
+        account: Option<u64>,
+        page_size: Option<u64>,
+    ) -> OngoingCall {
         let mut log = self.lock();
-        let number = log.arrive(endpoint, account);
+        let number = log.arrive(endpoint, account, page_size);
         let generation = log.generation;
         OngoingCall {
             log: self.clone(),
@@ -106,7 +111,12 @@ impl Log {
         }
     }
 
-    fn arrive(&mut self, endpoint: Endpoint, account: Option<u64>) -> u64 {
+    fn arrive(
+        &mut self,
+        endpoint: Endpoint,
+        account: Option<u64>,
+        page_size: Option<u64>,
+    ) -> u64 {
         let at = self.since.elapsed();
         let number = self.calls.total;
         self.calls.total += 1;
@@ -130,6 +140,7 @@ impl Log {
             at_micros,
             orgid: account,
             endpoint,
+            page_size,
             status: None,
         });
         number
@@ -201,8 +212,8 @@ mod tests {
     #[test]
     fn an_abandoned_call_is_told_from_an_answered_one() {
         let log = CallLog::new();
-        let first = log.arrive(Endpoint::Devices, Some(7));
-        let second = log.arrive(Endpoint::Devices, None);
+        let first = log.arrive(Endpoint::Devices, Some(7), None);
+        let second = log.arrive(Endpoint::Devices, None, Some(100));
         first.finish(200);
         drop(second);
         let calls = log.snapshot();
@@ -224,7 +235,7 @@ mod tests {
     #[test]
     fn a_call_from_before_a_reset_is_not_counted_after_it() {
         let log = CallLog::new();
-        let call = log.arrive(Endpoint::Devices, Some(7));
+        let call = log.arrive(Endpoint::Devices, Some(7), None);
         log.reset();
         call.finish(200);
         let calls = log.snapshot();
