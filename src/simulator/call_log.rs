@@ -88,6 +88,10 @@ impl CallLog {
         }
     }
 
+    pub(super) fn age_micros(&self) -> u64 {
+        micros(self.lock().since.elapsed())
+    }
+
     /// Forgets everything; calls still under way are no longer counted.
     pub(super) fn reset(&self) {
         let mut log = self.lock();
@@ -111,12 +115,7 @@ impl Log {
         }
     }
 
-    fn arrive(
-        &mut self,
-        endpoint: Endpoint,
-        account: Option<u64>,
-        page_size: Option<u64>,
-    ) -> u64 {
+    fn arrive(&mut self, endpoint: Endpoint, account: Option<u64>, page_size: Option<u64>) -> u64 {
         let at = self.since.elapsed();
         let number = self.calls.total;
         self.calls.total += 1;
@@ -135,9 +134,8 @@ impl Log {
             self.arrivals.pop_front();
             self.calls.arrivals_dropped += 1;
         }
-        let at_micros = u64::try_from(at.as_micros()).unwrap_or(u64::MAX);
         self.arrivals.push_back(Arrival {
-            at_micros,
+            at_micros: micros(at),
             orgid: account,
             endpoint,
             page_size,
@@ -167,6 +165,10 @@ impl Log {
             arrival.status = call.status;
         }
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A call under way. Dropped without [`finish`](OngoingCall::finish), it was abandoned.
