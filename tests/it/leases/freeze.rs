@@ -7,7 +7,7 @@ use crate::fleet::in_system;
 use crate::process_faults::child::until;
 
 /// Syncs take seconds: that many pages of the size that marks a process.
-const DEVICES: u64 = 60;
+const DEVICES: u64 = 40;
 const LATENCY: Duration = Duration::from_millis(150);
 
 async fn until_everyone_calls(stage: &Stage, since: u64, of: &Runner, ids: &[String]) {
@@ -42,6 +42,7 @@ fn who_was_frozen_beyond_its_lease_makes_no_call_and_no_write_for_what_it_has_lo
         until_everyone_calls(&stage, frozen_at, &second, &again).await;
         let log = second.child.log();
         assert!(log.contains("leases"), "it has noticed: {log}");
+        stage.until_all_synced().await;
         stage.assert_owners_only().await;
         stage.assert_written_by_owners(&[&first, &second]).await;
     });

@@ -5,6 +5,7 @@
 mod freeze;
 mod line;
 mod partition;
+mod pgbouncer;
 mod round;
 mod shares;
 mod single;
@@ -88,8 +89,13 @@ impl Stage {
 
     pub fn run_through(&self, mark: u64, database_url: &str) -> Runner {
         let url = format!("{database_url}?options=-c%20test.mark%3D{mark}");
+        self.run_as_given(mark, &url)
+    }
+
+    /// Without a mark that the database could see.
+    pub fn run_as_given(&self, mark: u64, database_url: &str) -> Runner {
         Runner {
-            child: start(&["run"], mark, &url),
+            child: start(&["run"], mark, database_url),
             mark,
         }
     }

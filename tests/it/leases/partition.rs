@@ -7,7 +7,7 @@ use super::{LEASE, SLACK, Stage};
 use crate::fleet::in_system;
 use crate::process_faults::child::until;
 
-const DEVICES: u64 = 60;
+const DEVICES: u64 = 40;
 const LATENCY: Duration = Duration::from_millis(150);
 
 #[test]
@@ -46,6 +46,7 @@ fn who_is_cut_off_stops_calling_when_its_lease_ends_and_takes_part_again_later()
 
         line.lives();
         stage.until_fair(&[&first, &second]).await;
+        stage.until_all_synced().await;
         stage.assert_owners_only().await;
         stage.assert_written_by_owners(&[&first, &second]).await;
     });
