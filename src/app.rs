@@ -259,6 +259,7 @@ fn writer_policy(config: &Config) -> WriterPolicy {
     WriterPolicy {
         batch: BatchPolicy {
             max_rows: config.writer.max_batch_rows,
+            max_bytes: config.writer.max_batch_bytes,
             max_age: config.writer.max_batch_age,
             max_in_flight: config.writer.max_in_flight,
         },

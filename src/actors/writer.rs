@@ -1,7 +1,8 @@
-//! The one actor that writes: batches in, transactions out, replies after the commit.
+//! The one actor that writes: batches and outcomes in, transactions out, replies after the commit.
 //!
 //! What goes into which transaction is `store/queue.rs`'s decision; each flush runs in a task of its
-//! own, so a panic in it fails its batches and nothing else.
+//! own, so a panic in it fails what it held and nothing else. An outcome is sent after the replies to
+//! the rows that it speaks of, so it is never committed before them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,18 +12,30 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, SpawnHandle, WrapFuture,
 };
 use tokio::sync::oneshot;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::messages::{Drain, RecordOutcome, WriteBatch};
 use crate::clock::Clock;
 use crate::device::{UpdateBatch, WriteReceipt};
+use crate::integration::SyncRecord;
 use crate::status::{ActorName, ActorState, Board};
 use crate::store::queue::{BatchPolicy, Due, WriteQueue};
-use crate::store::retry::{RetryPolicy, record_patiently, write_patiently};
+use crate::store::retry::{NotStored, RetryPolicy, record_patiently, write_patiently};
 use crate::store::{Store, StoreError};
 use crate::supervision::exit::panic_text;
 use crate::sync::SinkError;
 
-type Reply = oneshot::Sender<Result<WriteReceipt, SinkError>>;
+type Reply<T> = oneshot::Sender<Result<T, SinkError>>;
+type Flush<T> = JoinHandle<Vec<Result<T, NotStored>>>;
+
+/// Outcomes have a transaction of their own, one at a time: they are small, and not to be kept waiting
+/// by batches nor to keep them. While it is under way, the next ones gather.
+const OUTCOMES: BatchPolicy = BatchPolicy {
+    max_rows: 1_000,
+    max_bytes: 1 << 20,
+    max_age: Duration::ZERO,
+    max_in_flight: 1,
+};
 
 /// Bounds of the writer.
 #[derive(Debug, Clone, Copy)]
@@ -40,10 +53,11 @@ pub struct DbWriterActor {
     policy: WriterPolicy,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
-    queue: WriteQueue<Reply>,
+    batches: WriteQueue<UpdateBatch, Reply<WriteReceipt>>,
+    outcomes: WriteQueue<SyncRecord, Reply<()>>,
     /// Transactions with batches under way.
     in_flight: usize,
-    /// Outcomes being recorded: small, and not to be kept waiting by batches nor to keep them.
+    /// Transactions with outcomes under way.
     recording: usize,
     /// Fires when the oldest waiting batch has waited long enough.
     timer: Option<SpawnHandle>,
@@ -65,7 +79,8 @@ impl DbWriterActor {
             policy,
             board,
             clock,
-            queue: WriteQueue::default(),
+            batches: WriteQueue::default(),
+            outcomes: WriteQueue::default(),
             in_flight: 0,
             recording: 0,
             timer: None,
@@ -75,12 +90,14 @@ impl DbWriterActor {
 
     /// Begins every transaction that is due, and sees to it that the rest is looked at in time.
     fn pump(&mut self, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        if let Due::Now(outcomes) = self.outcomes.take_due(&OUTCOMES, self.recording, now) {
+            self.record(outcomes, ctx);
+        }
         loop {
-            match self
-                .queue
-                .take_due(&self.policy.batch, self.in_flight, Instant::now())
-            {
-                Due::Now(batches) => self.flush(batches, ctx),
+            let policy = &self.policy.batch;
+            match self.batches.take_due(policy, self.in_flight, now) {
+                Due::Now(batches) => self.write(batches, ctx),
                 Due::After(wait) => {
                     self.look_again(wait, ctx);
                     break;
@@ -101,29 +118,59 @@ impl DbWriterActor {
         }
     }
 
-    fn flush(&mut self, taken: Vec<(UpdateBatch, Reply)>, ctx: &mut Context<Self>) {
+    fn write(&mut self, taken: Vec<(UpdateBatch, Reply<WriteReceipt>)>, ctx: &mut Context<Self>) {
         let (batches, replies): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
-        let (store, retry) = (Arc::clone(&self.store), self.policy.retry);
-        let trouble = self.trouble();
-        let task =
+        let (store, retry, trouble) = self.flushing();
+        let flush =
             tokio::spawn(async move { write_patiently(&*store, &batches, retry, &trouble).await });
         self.in_flight += 1;
-        ctx.spawn(task.into_actor(self).map(move |joined, writer, ctx| {
+        self.reply_after(flush, replies, Self::written, ctx);
+    }
+
+    fn record(&mut self, taken: Vec<(SyncRecord, Reply<()>)>, ctx: &mut Context<Self>) {
+        let (records, replies): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
+        let (store, retry, trouble) = self.flushing();
+        let flush =
+            tokio::spawn(async move { record_patiently(&*store, &records, retry, &trouble).await });
+        self.recording += 1;
+        self.reply_after(flush, replies, Self::recorded, ctx);
+    }
+
+    fn reply_after<T: 'static>(
+        &self,
+        flush: Flush<T>,
+        replies: Vec<Reply<T>>,
+        ended: fn(&mut Self, &[Result<T, NotStored>]),
+        ctx: &mut Context<Self>,
+    ) {
+        ctx.spawn(flush.into_actor(self).map(move |joined, writer, ctx| {
             let results = joined.unwrap_or_else(|panic| {
                 let reason = format!("the flush panicked: {}", join_text(panic));
-                replies.iter().map(|_| Err(reason.clone())).collect()
+                let failed = || Err(NotStored::Failed(reason.clone()));
+                replies.iter().map(|_| failed()).collect()
             });
-            writer.committed(&results);
+            ended(writer, &results);
             for (reply, result) in replies.into_iter().zip(results) {
-                // A sync that has been abandoned no longer listens; its rows are written all the same.
-                let _ = reply.send(result.map_err(SinkError::Failed));
+                // A sync that has been abandoned no longer listens; what it sent is stored all the same.
+                let _ = reply.send(result.map_err(sink_error));
             }
             writer.pump(ctx);
         }));
     }
 
+    /// What a flush works with.
+    fn flushing(
+        &self,
+    ) -> (
+        Arc<dyn Store>,
+        RetryPolicy,
+        impl Fn(&StoreError) + Send + Sync + use<>,
+    ) {
+        (Arc::clone(&self.store), self.policy.retry, self.trouble())
+    }
+
     /// Posts that the database is away, while a transaction is tried again.
-    fn trouble(&self) -> impl Fn(&StoreError) + Send + Sync + 'static {
+    fn trouble(&self) -> impl Fn(&StoreError) + Send + Sync + use<> {
         let (board, clock) = (Arc::clone(&self.board), Arc::clone(&self.clock));
         move |error| {
             board.update(&ActorName::Writer, clock.now(), |status| {
@@ -135,11 +182,24 @@ impl DbWriterActor {
         }
     }
 
-    fn committed(&mut self, results: &[Result<WriteReceipt, String>]) {
+    /// A refused outcome (its integration is gone) says nothing about the database; trouble has been
+    /// posted while it lasted.
+    fn recorded(&mut self, results: &[Result<(), NotStored>]) {
+        self.recording -= 1;
+        if results.iter().any(Result::is_ok) {
+            self.ended(None);
+        }
+    }
+
+    fn written(&mut self, results: &[Result<WriteReceipt, NotStored>]) {
         self.in_flight -= 1;
         let receipts = results.iter().flatten();
         let rows: usize = receipts.map(|receipt| receipt.written).sum();
-        self.ended(results.iter().find_map(|result| result.as_ref().err()));
+        let failure = results.iter().find_map(|result| match result {
+            Err(NotStored::Failed(reason)) => Some(reason),
+            _ => None,
+        });
+        self.ended(failure);
         self.board
             .update(&ActorName::Writer, self.clock.now(), |status| {
                 status.runs += 1;
@@ -168,7 +228,7 @@ impl DbWriterActor {
         self.board
             .update(&ActorName::Writer, self.clock.now(), |status| {
                 status.in_flight = self.in_flight;
-                status.queue_depth = self.queue.rows();
+                status.queue_depth = self.batches.rows();
                 if draining {
                     status.state = ActorState::Draining;
                 }
@@ -177,7 +237,8 @@ impl DbWriterActor {
 
     fn end_if_drained(&mut self, ctx: &mut Context<Self>) {
         if self.in_flight + self.recording == 0
-            && self.queue.rows() == 0
+            && self.batches.is_empty()
+            && self.outcomes.is_empty()
             && let Some(drained) = self.drained.take()
         {
             let _ = drained.send(());
@@ -186,7 +247,14 @@ impl DbWriterActor {
     }
 }
 
-fn join_text(error: tokio::task::JoinError) -> String {
+fn sink_error(error: NotStored) -> SinkError {
+    match error {
+        NotStored::LeaseLost(_) => SinkError::LeaseLost,
+        other => SinkError::Failed(other.to_string()),
+    }
+}
+
+fn join_text(error: JoinError) -> String {
     error
         .try_into_panic()
         .map_or_else(|e| e.to_string(), |payload| panic_text(payload.as_ref()))
@@ -205,7 +273,7 @@ impl Handler<WriteBatch> for DbWriterActor {
 
     fn handle(&mut self, WriteBatch(batch): WriteBatch, ctx: &mut Self::Context) -> Self::Result {
         let (reply, answer) = oneshot::channel();
-        self.queue.push(batch, reply, Instant::now());
+        self.batches.push(batch, reply, Instant::now());
         self.pump(ctx);
         Box::pin(async move {
             answer
@@ -224,22 +292,8 @@ impl Handler<RecordOutcome> for DbWriterActor {
         ctx: &mut Self::Context,
     ) -> Self::Result {
         let (reply, answer) = oneshot::channel();
-        let (store, retry) = (Arc::clone(&self.store), self.policy.retry);
-        let trouble = self.trouble();
-        let task =
-            tokio::spawn(async move { record_patiently(&*store, &record, retry, &trouble).await });
-        self.recording += 1;
-        ctx.spawn(task.into_actor(self).map(move |joined, writer, ctx| {
-            let result = joined.unwrap_or_else(|panic| Err(join_text(panic)));
-            writer.recording -= 1;
-            // A refused outcome (its integration is gone) says nothing about the database; trouble
-            // has been posted while it lasted.
-            if result.is_ok() {
-                writer.ended(None);
-            }
-            let _ = reply.send(result.map_err(SinkError::Failed));
-            writer.pump(ctx);
-        }));
+        self.outcomes.push(record, reply, Instant::now());
+        self.pump(ctx);
         Box::pin(async move {
             answer
                 .await

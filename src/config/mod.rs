@@ -111,6 +111,9 @@ pub struct Config {
     pub log: LogConfig,
 }
 
+/// One to read the devices of syncs, one to keep the leases.
+const CONNECTIONS_BESIDE_WRITER: usize = 2;
+
 impl Config {
     /// Reads every layer and validates the result.
     ///
@@ -166,13 +169,19 @@ impl Config {
     /// Settings that are fine alone and impossible together.
     fn contradictions(&self, settings: &Layer) -> Vec<Problem> {
         let mut found = Vec::new();
-        if self.writer.max_in_flight >= self.database.max_connections as usize {
+        let needed = self
+            .writer
+            .max_in_flight
+            .saturating_add(CONNECTIONS_BESIDE_WRITER);
+        // SQLite has one connection, whatever is configured.
+        let is_pooled = self.database.url.engine() == Engine::Postgres;
+        if is_pooled && (self.database.max_connections as usize) < needed {
             found.push(Problem::contradiction(
                 settings,
-                "writer.max_in_flight",
-                "must be below",
                 "database.max_connections",
-                "the writer would hold every connection and no sync could read its devices",
+                "must be at least 2 more than",
+                "writer.max_in_flight",
+                "beside the writer's, one connection reads devices and one keeps the leases",
             ));
         }
         if self.writer.queue_rows < self.writer.max_batch_rows {

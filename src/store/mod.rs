@@ -51,6 +51,22 @@ pub enum StoreError {
     Rejected(String),
 }
 
+/// Another process owns the integration by now: nothing of this batch was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the lease of the integration has passed to another process")]
+pub struct LeaseLost;
+
+/// Why an outcome was not recorded, and never will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotRecorded {
+    /// The integration was removed.
+    #[error("the integration is no longer there")]
+    Gone,
+    /// Another process owns the integration by now.
+    #[error(transparent)]
+    LeaseLost(#[from] LeaseLost),
+}
+
 /// A device to be linked to an integration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceLink {
@@ -190,15 +206,26 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         integration: &IntegrationId,
     ) -> Result<Vec<LinkedDevice>, StoreError>;
 
-    /// Writes the batches in one transaction and answers after its commit, one receipt per batch.
-    /// A row that breaks a constraint, or is gone or linked elsewhere, is left out and told.
+    /// Writes the batches in one transaction and answers after its commit, one answer per batch, in
+    /// their order. A row that breaks a constraint, or is gone or linked elsewhere, is left out and
+    /// told; a batch of a former owner is left out whole.
     ///
     /// # Errors
     /// Nothing was written; the same batches can be written again.
-    async fn write(&self, batches: &[UpdateBatch]) -> Result<Vec<WriteReceipt>, StoreError>;
+    async fn write(
+        &self,
+        batches: &[UpdateBatch],
+    ) -> Result<Vec<Result<WriteReceipt, LeaseLost>>, StoreError>;
 
-    /// Records how a sync ended; `Invalid` when the integration is gone.
-    async fn record(&self, record: &SyncRecord) -> Result<(), StoreError>;
+    /// Records how syncs ended, in one transaction, and answers after its commit, one answer per
+    /// record, in their order.
+    ///
+    /// # Errors
+    /// Nothing was recorded; the same records can be recorded again.
+    async fn record(
+        &self,
+        records: &[SyncRecord],
+    ) -> Result<Vec<Result<(), NotRecorded>>, StoreError>;
 
     /// Creates what is missing, adopts what is there, and (Postgres) grants `service_role` what the
     /// service needs. Nothing is changed when a present column has another type.

@@ -2,96 +2,183 @@
 //!
 //! A transaction costs a commit, whatever it holds, so batches of many integrations share one. With
 //! the database idle nothing waits for company; while a transaction is under way, batches gather
-//! until they fill one or the oldest has waited long enough.
+//! until they fill one or the oldest has waited long enough. Outcomes of syncs queue alike.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::device::UpdateBatch;
+use crate::device::{DeviceUpdate, UpdateBatch};
+use crate::integration::SyncRecord;
+
+/// What a row takes besides its texts: counters, times and statuses in a dozen columns.
+const BYTES_PER_ROW: usize = 128;
 
 /// When a transaction is worth beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchPolicy {
     /// Rows per transaction; a single larger batch goes by itself.
     pub max_rows: usize,
+    /// About the bytes per transaction as they are sent; likewise.
+    pub max_bytes: usize,
     /// The longest a batch waits for company while a transaction is under way.
     pub max_age: Duration,
     /// Transactions under way at once.
     pub max_in_flight: usize,
 }
 
+/// What the rows of something to be written weigh.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Rows of the database.
+    pub rows: usize,
+    /// About the bytes that are sent for them.
+    pub bytes: usize,
+}
+
+/// Something that goes into a transaction whole.
+pub trait Loaded {
+    /// What it weighs.
+    fn load(&self) -> Load;
+}
+
+impl Loaded for UpdateBatch {
+    fn load(&self) -> Load {
+        let integration = self.integration_id.as_str().len();
+        let texts = |update: &DeviceUpdate| {
+            update.device_id.as_str().len()
+                + update.info.iccid.as_ref().map_or(0, |iccid| iccid.len())
+        };
+        let texts: usize = self.updates.iter().map(texts).sum();
+        let rows = self.updates.len();
+        Load {
+            rows,
+            bytes: texts + rows * (integration + BYTES_PER_ROW),
+        }
+    }
+}
+
+impl Loaded for SyncRecord {
+    fn load(&self) -> Load {
+        let error = self.error.as_ref().map_or(0, String::len);
+        Load {
+            rows: 1,
+            bytes: self.integration_id.as_str().len() + error + BYTES_PER_ROW,
+        }
+    }
+}
+
 /// What to do with the queue now.
 #[derive(Debug)]
-pub enum Due<T> {
+pub enum Due<W, T> {
     /// Begin a transaction with these.
-    Now(Vec<(UpdateBatch, T)>),
+    Now(Vec<(W, T)>),
     /// Ask again after this wait, or when a transaction ends.
     After(Duration),
     /// Ask again when something arrives or a transaction ends.
     Nothing,
 }
 
-/// Batches waiting to be written, each with the `T` that its sender waits for.
+/// What waits to be written, each with the `T` that its sender waits for.
 #[derive(Debug)]
-pub struct WriteQueue<T> {
-    waiting: VecDeque<(Instant, UpdateBatch, T)>,
-    rows: usize,
+pub struct WriteQueue<W, T> {
+    waiting: VecDeque<Waiting<W, T>>,
+    /// Of all that waits.
+    load: Load,
 }
 
-impl<T> Default for WriteQueue<T> {
+#[derive(Debug)]
+struct Waiting<W, T> {
+    since: Instant,
+    load: Load,
+    item: W,
+    reply: T,
+}
+
+impl<W, T> Default for WriteQueue<W, T> {
     fn default() -> Self {
         Self {
             waiting: VecDeque::new(),
-            rows: 0,
+            load: Load::default(),
         }
     }
 }
 
-impl<T> WriteQueue<T> {
-    /// Adds a batch that arrived at `now`.
-    pub fn push(&mut self, batch: UpdateBatch, reply: T, now: Instant) {
-        self.rows += batch.updates.len();
-        self.waiting.push_back((now, batch, reply));
+impl<W: Loaded, T> WriteQueue<W, T> {
+    /// Adds what arrived at `now`.
+    pub fn push(&mut self, item: W, reply: T, now: Instant) {
+        let load = item.load();
+        self.load.add(load);
+        self.waiting.push_back(Waiting {
+            since: now,
+            load,
+            item,
+            reply,
+        });
     }
 
     /// Rows waiting.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.rows
+        self.load.rows
+    }
+
+    /// Whether nothing waits, not even a batch without rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// Takes what the next transaction should hold, in order of arrival.
-    pub fn take_due(&mut self, policy: &BatchPolicy, in_flight: usize, now: Instant) -> Due<T> {
-        let Some((oldest, ..)) = self.waiting.front() else {
+    pub fn take_due(&mut self, policy: &BatchPolicy, in_flight: usize, now: Instant) -> Due<W, T> {
+        let Some(oldest) = self.waiting.front() else {
             return Due::Nothing;
         };
         if in_flight >= policy.max_in_flight {
             return Due::Nothing;
         }
-        let waited = now.saturating_duration_since(*oldest);
+        let waited = now.saturating_duration_since(oldest.since);
         let idle = in_flight == 0;
-        if !idle && self.rows < policy.max_rows && waited < policy.max_age {
+        if !idle && !self.load.fills(policy) && waited < policy.max_age {
             return Due::After(policy.max_age - waited);
         }
-        Due::Now(self.take(policy.max_rows))
+        Due::Now(self.take(policy))
     }
 
-    fn take(&mut self, max_rows: usize) -> Vec<(UpdateBatch, T)> {
+    fn take(&mut self, policy: &BatchPolicy) -> Vec<(W, T)> {
         let mut taken = Vec::new();
-        let mut rows = 0;
-        while let Some((_, batch, _)) = self.waiting.front() {
-            let more = batch.updates.len();
-            if !taken.is_empty() && rows + more > max_rows {
+        let mut load = Load::default();
+        while let Some(next) = self.waiting.front() {
+            load.add(next.load);
+            if !taken.is_empty() && load.exceeds(policy) {
                 break;
             }
-            let Some((_, batch, reply)) = self.waiting.pop_front() else {
+            let Some(next) = self.waiting.pop_front() else {
                 break;
             };
-            rows += more;
-            taken.push((batch, reply));
+            self.load.remove(next.load);
+            taken.push((next.item, next.reply));
         }
-        self.rows -= rows;
         taken
+    }
+}
+
+impl Load {
+    fn add(&mut self, more: Self) {
+        self.rows += more.rows;
+        self.bytes += more.bytes;
+    }
+
+    fn remove(&mut self, less: Self) {
+        self.rows -= less.rows;
+        self.bytes -= less.bytes;
+    }
+
+    fn fills(self, policy: &BatchPolicy) -> bool {
+        self.rows >= policy.max_rows || self.bytes >= policy.max_bytes
+    }
+
+    fn exceeds(self, policy: &BatchPolicy) -> bool {
+        self.rows > policy.max_rows || self.bytes > policy.max_bytes
     }
 }
 
@@ -103,6 +190,7 @@ mod tests {
 
     const POLICY: BatchPolicy = BatchPolicy {
         max_rows: 10,
+        max_bytes: usize::MAX,
         max_age: Duration::from_millis(50),
         max_in_flight: 2,
     };
@@ -122,7 +210,7 @@ mod tests {
         }
     }
 
-    fn taken(due: Due<u32>) -> Vec<u32> {
+    fn taken(due: Due<UpdateBatch, u32>) -> Vec<u32> {
         match due {
             Due::Now(batches) => batches.into_iter().map(|(_, reply)| reply).collect(),
             other => panic!("{other:?}"),
@@ -182,5 +270,37 @@ mod tests {
         );
         assert_eq!(taken(queue.take_due(&POLICY, 0, now)), [4]);
         assert_eq!(queue.rows(), 0);
+    }
+
+    #[test]
+    fn a_transaction_is_full_by_bytes_as_well_as_by_rows() {
+        let (mut queue, now) = (WriteQueue::default(), Instant::now());
+        let each = batch(1).load().bytes;
+        assert!(each > BYTES_PER_ROW, "{each}");
+        let policy = BatchPolicy {
+            max_bytes: each * 2,
+            ..POLICY
+        };
+        queue.push(batch(1), 1, now);
+        assert!(matches!(queue.take_due(&policy, 1, now), Due::After(_)));
+        for reply in [2, 3] {
+            queue.push(batch(1), reply, now);
+        }
+        assert_eq!(taken(queue.take_due(&policy, 1, now)), [1, 2], "full");
+        assert_eq!(queue.load, batch(1).load(), "what was taken counts no more");
+        let long = batch(9);
+        queue.push(long, 4, now);
+        assert_eq!(taken(queue.take_due(&policy, 0, now)), [3]);
+        assert_eq!(taken(queue.take_due(&policy, 0, now)), [4], "by itself");
+        assert_eq!(queue.load, Load::default());
+    }
+
+    #[test]
+    fn a_batch_without_rows_is_answered_too() {
+        let (mut queue, now) = (WriteQueue::default(), Instant::now());
+        queue.push(batch(0), 1, now);
+        assert!(!queue.is_empty());
+        assert_eq!(taken(queue.take_due(&POLICY, 0, now)), [1]);
+        assert!(queue.is_empty());
     }
 }

@@ -3,13 +3,14 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 
-use super::{Store, StoreError};
+use super::{LeaseLost, NotRecorded, Store, StoreError};
 use crate::device::{UpdateBatch, WriteReceipt};
 use crate::integration::SyncRecord;
 
-/// Batches of a split transaction that are tried at once.
+/// Parts of a split transaction that are tried at once.
 const ALONE_AT_ONCE: usize = 16;
 
 /// How long to go on.
@@ -21,6 +22,29 @@ pub struct RetryPolicy {
     pub longest_wait: Duration,
     /// After this the failure is told.
     pub give_up_after: Duration,
+}
+
+/// Why a batch or an outcome is not in the store after every try.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotStored {
+    /// Another process owns the integration by now.
+    #[error(transparent)]
+    LeaseLost(#[from] LeaseLost),
+    /// The outcome's integration was removed: nothing is wrong with the database.
+    #[error("the integration is no longer there")]
+    Gone,
+    /// The store's last reason, without secrets.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<NotRecorded> for NotStored {
+    fn from(why: NotRecorded) -> Self {
+        match why {
+            NotRecorded::Gone => Self::Gone,
+            NotRecorded::LeaseLost(lost) => Self::LeaseLost(lost),
+        }
+    }
 }
 
 /// Told of each try that found the database unavailable, so that the trouble shows while it lasts.
@@ -35,67 +59,78 @@ pub async fn write_patiently(
     batches: &[UpdateBatch],
     policy: RetryPolicy,
     trouble: Trouble<'_>,
-) -> Vec<Result<WriteReceipt, String>> {
+) -> Vec<Result<WriteReceipt, NotStored>> {
+    store_patiently(batches, policy, trouble, &|batches| store.write(batches)).await
+}
+
+/// Records how syncs ended, for as long as the policy allows; as [`write_patiently`].
+pub async fn record_patiently(
+    store: &dyn Store,
+    records: &[SyncRecord],
+    policy: RetryPolicy,
+    trouble: Trouble<'_>,
+) -> Vec<Result<(), NotStored>> {
+    store_patiently(records, policy, trouble, &|records| store.record(records)).await
+}
+
+/// One transaction's work on some of the items: an answer for each.
+type Work<'a, I, T, E> =
+    &'a (dyn Fn(&'a [I]) -> BoxFuture<'a, Result<Vec<Result<T, E>>, StoreError>> + Sync);
+
+async fn store_patiently<'a, I: Sync, T: Send, E: Into<NotStored> + Send>(
+    items: &'a [I],
+    policy: RetryPolicy,
+    trouble: Trouble<'a>,
+    work: Work<'a, I, T, E>,
+) -> Vec<Result<T, NotStored>> {
     let now = Instant::now();
     let deadline = now + policy.give_up_after;
-    let is_shared = batches.len() > 1;
+    let is_shared = items.len() > 1;
     let until = if is_shared {
         now + policy.first_wait
     } else {
         deadline
     };
-    let error = match patiently(policy, until, trouble, || store.write(batches)).await {
-        Ok(receipts) => return receipts.into_iter().map(Ok).collect(),
+    let error = match patiently(policy, until, trouble, || work(items)).await {
+        Ok(answers) => return answers.into_iter().map(told).collect(),
         Err(error) => error,
     };
-    let may_be_one_batch_s = matches!(error, StoreError::Rejected(_) | StoreError::Unavailable(_));
-    if !is_shared || !may_be_one_batch_s {
-        return batches.iter().map(|_| Err(error.to_string())).collect();
+    let may_be_one_item_s = matches!(error, StoreError::Rejected(_) | StoreError::Unavailable(_));
+    if !is_shared || !may_be_one_item_s {
+        return items
+            .iter()
+            .map(|_| Err(NotStored::Failed(error.to_string())))
+            .collect();
     }
-    let mut alone = Vec::with_capacity(batches.len());
-    for batch in batches {
-        alone.push(write_alone(
-            store,
-            batch,
-            (policy, deadline),
-            trouble,
-            &error,
-        ));
+    let mut alone = Vec::with_capacity(items.len());
+    for item in items.chunks(1) {
+        alone.push(store_alone(item, (policy, deadline), trouble, work, &error));
     }
     stream::iter(alone).buffered(ALONE_AT_ONCE).collect().await
 }
 
-/// One batch of a transaction that failed with `error`; past the deadline that is its error too.
-async fn write_alone(
-    store: &dyn Store,
-    batch: &UpdateBatch,
+/// One item of a transaction that failed with `error`; past the deadline that is its error too.
+async fn store_alone<'a, I: Sync, T: Send, E: Into<NotStored> + Send>(
+    item: &'a [I],
     (policy, deadline): (RetryPolicy, Instant),
-    trouble: Trouble<'_>,
+    trouble: Trouble<'a>,
+    work: Work<'a, I, T, E>,
     error: &StoreError,
-) -> Result<WriteReceipt, String> {
+) -> Result<T, NotStored> {
+    let failed = |error: &StoreError| NotStored::Failed(error.to_string());
     if Instant::now() >= deadline {
-        return Err(error.to_string());
+        return Err(failed(error));
     }
-    let batch = std::slice::from_ref(batch);
-    let receipts = patiently(policy, deadline, trouble, || store.write(batch)).await;
-    let receipts = receipts.map_err(|error| error.to_string())?;
-    let receipt = receipts.into_iter().next();
-    receipt.ok_or_else(|| "the store answered without a receipt".to_owned())
+    let answers = patiently(policy, deadline, trouble, || work(item)).await;
+    let answer = answers.map_err(|error| failed(&error))?.into_iter().next();
+    answer.map_or_else(
+        || Err(NotStored::Failed("the store did not answer".to_owned())),
+        told,
+    )
 }
 
-/// Records how a sync ended, for as long as the policy allows.
-///
-/// # Errors
-/// The store's last reason.
-pub async fn record_patiently(
-    store: &dyn Store,
-    record: &SyncRecord,
-    policy: RetryPolicy,
-    trouble: Trouble<'_>,
-) -> Result<(), String> {
-    let deadline = Instant::now() + policy.give_up_after;
-    let recorded = patiently(policy, deadline, trouble, || store.record(record)).await;
-    recorded.map_err(|error| error.to_string())
+fn told<T, E: Into<NotStored>>(answer: Result<T, E>) -> Result<T, NotStored> {
+    answer.map_err(Into::into)
 }
 
 /// Repeats `work` while the database is unavailable and the deadline allows another wait.

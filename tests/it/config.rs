@@ -292,6 +292,11 @@ fn a_bad_value_names_key_value_place_and_what_is_allowed() {
             "\"0s\", or a duration",
         ),
         ("writer", "max_batch_rows = []", "a whole number"),
+        ("writer", "max_batch_rows = 0", "a whole number from 1"),
+        ("writer", "max_batch_bytes = 0", "a whole number from 1"),
+        ("writer", "max_in_flight = 0", "a whole number from 1"),
+        ("writer", "queue_rows = 0", "a whole number from 1"),
+        ("writer", "max_batch_age = \"0s\"", "a duration"),
         ("log", "level = \"inof\"", "one of error, warn, info"),
         (
             "log",
@@ -337,10 +342,18 @@ fn all_problems_are_told_at_once() {
 fn an_impossible_combination_names_both_keys_and_where_they_stand() {
     for (text, parts) in [
         (
-            "[database]\nmax_connections = 2",
+            "[database]\nmax_connections = 3\nurl = \"postgres://u:p@db/fleet\"",
             [
-                "writer.max_in_flight = 2 (the default) must be below",
-                "database.max_connections = 2 (",
+                "database.max_connections = 3 (",
+                "carrier-sync.toml, line 2",
+                "must be at least 2 more than writer.max_in_flight = 2 (the default)",
+            ],
+        ),
+        (
+            "[writer]\nmax_in_flight = 4294967295\n[database]\nurl = \"postgres://u:p@db/fleet\"",
+            [
+                "database.max_connections = 8 (the default)",
+                "must be at least 2 more than writer.max_in_flight = 4294967295 (",
                 "carrier-sync.toml, line 2",
             ],
         ),
@@ -364,6 +377,15 @@ fn an_impossible_combination_names_both_keys_and_where_they_stand() {
         let (_folder, sources) = file(text);
         assert_says(&refusal(&sources), &parts);
     }
+}
+
+#[test]
+fn a_pool_that_is_just_large_enough_is_taken_and_sqlite_needs_none() {
+    let (_folder, sources) =
+        file("[database]\nmax_connections = 4\nurl = \"postgres://u:p@db/fleet\"");
+    Config::load(&sources).unwrap();
+    let (_folder, sources) = file("[database]\nmax_connections = 1\nurl = \"sqlite://file.db\"");
+    Config::load(&sources).unwrap();
 }
 
 #[test]

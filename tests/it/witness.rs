@@ -10,8 +10,8 @@ use carrier_sync::device::{
 };
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration,
-    SecretReplacement, Store, StoreError,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
+    NotRecorded, SecretReplacement, Store, StoreError,
 };
 use chrono::{DateTime, Utc};
 
@@ -85,23 +85,38 @@ impl Store for Witness {
         self.heard(self.store.linked_devices(tenant, integration).await)
     }
 
-    async fn write(&self, batches: &[UpdateBatch]) -> Result<Vec<WriteReceipt>, StoreError> {
-        let receipts = self.heard(self.store.write(batches).await)?;
+    async fn write(
+        &self,
+        batches: &[UpdateBatch],
+    ) -> Result<Vec<Result<WriteReceipt, LeaseLost>>, StoreError> {
+        let answers = self.heard(self.store.write(batches).await)?;
         let mut acknowledged = self.acknowledged.lock().unwrap();
-        for (batch, receipt) in batches.iter().zip(&receipts) {
+        for (batch, receipt) in batches.iter().zip(&answers) {
+            let Ok(receipt) = receipt else { continue };
             let failed: BTreeSet<_> = receipt.failures.iter().map(|f| &f.device_id).collect();
             let written = batch.updates.iter().map(|update| &update.device_id);
             let written = written.filter(|device| !failed.contains(device));
             acknowledged.extend(written.map(|device| (batch.tenant_id.clone(), device.clone())));
         }
-        Ok(receipts)
+        Ok(answers)
     }
 
-    async fn record(&self, record: &SyncRecord) -> Result<(), StoreError> {
-        self.heard(self.store.record(record).await)?;
-        let (record, at) = (record.clone(), Utc::now());
-        self.records.lock().unwrap().push(Recorded { record, at });
-        Ok(())
+    async fn record(
+        &self,
+        records: &[SyncRecord],
+    ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
+        let answers = self.heard(self.store.record(records).await)?;
+        let recorded = records
+            .iter()
+            .zip(&answers)
+            .filter(|(_, told)| told.is_ok());
+        let at = Utc::now();
+        let recorded = recorded.map(|(record, _)| Recorded {
+            record: record.clone(),
+            at,
+        });
+        self.records.lock().unwrap().extend(recorded);
+        Ok(answers)
     }
 
     async fn migrate(&self, service_role: Option<&str>) -> Result<(), StoreError> {

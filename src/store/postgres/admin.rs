@@ -163,6 +163,13 @@ pub(super) async fn remove_integration(
 ) -> Result<u64, StoreError> {
     let mut transaction = connection.begin().await.map_err(|e| classify(&e))?;
     let tenant = enter_tenant_of(&mut transaction, limits, id).await?;
+    // Before its devices, as a write of the service does: the other way round they would deadlock.
+    query("SELECT 1 FROM carrier_integrations WHERE tenant_id = $1 AND id::text = $2 FOR UPDATE")
+        .bind(tenant.as_str())
+        .bind(id.as_str())
+        .execute(&mut *transaction)
+        .await
+        .map_err(|e| classify_request(&e))?;
     // The name at the carrier stays, so that the device can be linked again.
     let unlinked = query(
         "UPDATE device_connections SET carrier_integration_id = NULL, updated_at = now() \

@@ -12,6 +12,7 @@ mod leases;
 mod link;
 mod migrate;
 mod read;
+mod record;
 mod scope;
 mod secrets;
 mod write;
@@ -32,8 +33,8 @@ pub(super) use self::leases::PostgresLeases;
 use self::error::{classify, for_administrator, for_service};
 use self::scope::Limits;
 use super::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration,
-    SecretReplacement, Store, StoreError, StoreOptions,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
+    NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
 };
 use crate::device::{IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt};
 use crate::integration::{IntegrationRow, SyncRecord};
@@ -201,16 +202,22 @@ impl Store for PostgresStore {
         settle(connection, done).map_err(for_service)
     }
 
-    async fn write(&self, batches: &[UpdateBatch]) -> Result<Vec<WriteReceipt>, StoreError> {
+    async fn write(
+        &self,
+        batches: &[UpdateBatch],
+    ) -> Result<Vec<Result<WriteReceipt, LeaseLost>>, StoreError> {
         let mut connection = self.acquire().await?;
         let work = write::write(&mut connection, &self.limits, batches);
         let done = timeout(self.call_timeout, work).await;
         settle(connection, done).map_err(for_service)
     }
 
-    async fn record(&self, record: &SyncRecord) -> Result<(), StoreError> {
+    async fn record(
+        &self,
+        records: &[SyncRecord],
+    ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
         let mut connection = self.acquire().await?;
-        let work = write::record(&mut connection, &self.limits, record);
+        let work = record::record(&mut connection, &self.limits, records);
         let done = timeout(self.call_timeout, work).await;
         settle(connection, done).map_err(for_service)
     }

@@ -1,66 +1,136 @@
-//! What the service writes: device rows in bulk, and how a sync ended.
+//! What the service writes of devices: one statement per tenant, never one per device.
 //!
-//! One statement per tenant, never one per device. The tenant and the account are in every `WHERE`,
-//! and row-level security holds the line should a `WHERE` ever be wrong.
+//! The tenant and the account are in every `WHERE`, and row-level security holds the line should a
+//! `WHERE` ever be wrong. A batch that carries an epoch is written only while the stored one is the
+//! same: what a former owner of an integration still sends is left out.
 
-use sqlx::{Connection, PgConnection, query, query_as, query_scalar};
+use std::ops::Range;
+
+use sqlx::{Connection, PgConnection, query_as};
 
 use super::error::{classify, row_fault};
-use super::scope::{Limits, Scope, enter};
-use crate::device::{TenantId, UpdateBatch, WriteReceipt};
-use crate::integration::{Outcome, SyncRecord};
+use super::scope::{Limits, Scope, begin_writing, confine, enter};
+use crate::device::{UpdateBatch, WriteReceipt};
 use crate::store::write_plan::{
-    Bisection, Failure, GONE, LINKED_ELSEWHERE, RowChange, TenantRows, UNLINKED, WritePlan,
+    Bisection, GONE, LINKED_ELSEWHERE, RowChange, TenantOutcome, TenantRows, UNLINKED, WritePlan,
 };
-use crate::store::{StoreError, unknown_integration};
+use crate::store::{LeaseLost, StoreError};
 
+/// Writes in one transaction. At first in the hope that every row fits: savepoints would double the
+/// trips to the server. Where one does not fit, everything is undone and done again with care.
 pub(super) async fn write(
     connection: &mut PgConnection,
     limits: &Limits,
     batches: &[UpdateBatch],
-) -> Result<Vec<WriteReceipt>, StoreError> {
+) -> Result<Vec<Result<WriteReceipt, LeaseLost>>, StoreError> {
     let plan = WritePlan::of(batches);
-    let mut failures = Vec::with_capacity(plan.tenants.len());
-    let mut transaction = connection.begin().await.map_err(|e| classify(&e))?;
-    for tenant in &plan.tenants {
-        enter(&mut transaction, limits, Scope::Tenant(tenant.tenant_id)).await?;
-        failures.push(write_tenant(&mut transaction, tenant).await?);
+    let outcomes = match transact(connection, limits, &plan, Care::Hopeful).await {
+        Err(Halt::Row) => transact(connection, limits, &plan, Care::RowByRow).await,
+        done => done,
+    };
+    match outcomes {
+        Ok(outcomes) => Ok(plan.answers(&outcomes)),
+        Err(Halt::Store(error)) => Err(error),
+        Err(Halt::Row) => Err(StoreError::Rejected("a row was refused twice".into())),
     }
-    transaction.commit().await.map_err(|e| classify(&e))?;
-    Ok(plan.receipts(&failures))
+}
+
+/// What to do about a row whose value is refused.
+#[derive(Debug, Clone, Copy)]
+enum Care {
+    /// Give up the transaction.
+    Hopeful,
+    /// Find it by halving and leave it out.
+    RowByRow,
+}
+
+/// Why a transaction was given up.
+#[derive(Debug)]
+enum Halt {
+    /// A row's value was refused.
+    Row,
+    /// Anything else.
+    Store(StoreError),
+}
+
+impl From<sqlx::Error> for Halt {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(classify(&error))
+    }
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+async fn transact(
+    connection: &mut PgConnection,
+    limits: &Limits,
+    plan: &WritePlan<'_>,
+    care: Care,
+) -> Result<Vec<TenantOutcome>, Halt> {
+    let mut outcomes = Vec::with_capacity(plan.tenants.len());
+    let mut transaction = begin_writing(connection).await?;
+    for (index, tenant) in plan.tenants.iter().enumerate() {
+        match index {
+            0 => enter(&mut transaction, limits, Scope::Tenant(tenant.tenant_id)).await?,
+            _ => confine(&mut transaction, tenant.tenant_id).await?,
+        }
+        let found = match care {
+            Care::Hopeful => write_all(&mut transaction, tenant).await?,
+            Care::RowByRow => write_what_fits(&mut transaction, tenant).await?,
+        };
+        outcomes.push(explain(&mut transaction, tenant, found).await?);
+    }
+    transaction.commit().await?;
+    Ok(outcomes)
+}
+
+/// What a tenant's statements found.
+#[derive(Debug, Default)]
+struct Found {
+    /// Rows that were not written; without a reason where they matched nothing.
+    failures: Vec<(usize, Option<String>)>,
+    /// See [`TenantOutcome`].
+    lost: Vec<i32>,
+}
+
+async fn write_all(transaction: &mut PgConnection, tenant: &TenantRows<'_>) -> Result<Found, Halt> {
+    let all = 0..tenant.rows.len();
+    match update(transaction, tenant, all).await {
+        Ok(found) => Ok(found),
+        Err(error) if row_fault(&error).is_some() => Err(Halt::Row),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Writes a tenant's rows; a row whose value is refused is left out, found by halving.
-async fn write_tenant(
+async fn write_what_fits(
     transaction: &mut PgConnection,
     tenant: &TenantRows<'_>,
-) -> Result<Vec<Failure>, StoreError> {
-    let mut failures = Vec::new();
+) -> Result<Found, Halt> {
+    let mut all = Found::default();
     let mut bisection = Bisection::over(tenant.rows.len());
     while let Some(range) = bisection.next() {
-        let rows = &tenant.rows[range.clone()];
-        let mut savepoint = transaction.begin().await.map_err(|e| classify(&e))?;
-        match update(&mut savepoint, tenant.tenant_id, rows).await {
-            Ok(unmatched) => {
-                savepoint.commit().await.map_err(|e| classify(&e))?;
-                failures.extend(
-                    unmatched
-                        .into_iter()
-                        .map(|index| (range.start + index, None)),
-                );
+        let mut savepoint = transaction.begin().await?;
+        match update(&mut savepoint, tenant, range.clone()).await {
+            Ok(found) => {
+                savepoint.commit().await?;
+                all.failures.extend(found.failures);
+                // The lock on the lease is held to the end, so each statement finds the same.
+                all.lost = found.lost;
             }
             Err(error) => {
                 let reason = row_fault(&error).ok_or_else(|| classify(&error))?;
-                savepoint.rollback().await.map_err(|e| classify(&e))?;
-                failures.extend(
-                    bisection
-                        .refused(range)
-                        .map(|culprit| (culprit, Some(reason))),
-                );
+                savepoint.rollback().await?;
+                let culprit = bisection.refused(range);
+                all.failures.extend(culprit.map(|row| (row, Some(reason))));
             }
         }
     }
-    explain(transaction, tenant, failures).await
+    Ok(all)
 }
 
 /// Whether the stored start of a cycle is better known than the update's: the carrier has named it
@@ -74,10 +144,24 @@ macro_rules! knows_start {
 }
 
 /// One row per element of the arrays, one array per field. A start that the carrier once reported is
-/// not replaced by one derived for the same cycle. Answers the rows that matched nothing,
-/// decided by the statement itself: a look before or after would race with an operator.
+/// not replaced by one derived for the same cycle.
+///
+/// Answers one row: the positions that matched, or NULL where all did, and the leases that are lost.
+/// The statement itself decides: a look before or after would race with an operator.
+///
+/// `held` locks the integrations against being claimed until the transaction ends, and against nothing
+/// else: a claim takes `FOR UPDATE`, the one lock short of a changed key that excludes `KEY SHARE`. A
+/// claim that was first is waited for, and what it stored is then seen. A row passes only with a lease
+/// that `held` has found (zero: it was written under none), so none is changed before.
 const UPDATE: &str = concat!(
-    "WITH written AS ( \
+    "WITH held AS MATERIALIZED ( \
+        SELECT c.id::text AS id, c.lease_epoch AS epoch FROM carrier_integrations AS c \
+        WHERE c.tenant_id = $1 AND c.id::text = ANY ($14) FOR KEY SHARE \
+    ), leases AS MATERIALIZED ( \
+        SELECT number, held.id IS NOT NULL AS is_held \
+        FROM UNNEST($14::text[], $15::bigint[]) WITH ORDINALITY AS lease (id, epoch, number) \
+        LEFT JOIN held USING (id, epoch) \
+    ), written AS ( \
         UPDATE device_connections AS d SET \
             data_used_bytes = COALESCE(u.bytes, d.data_used_bytes), \
             data_used_mb = COALESCE(u.mb_hundredths * 0.01, d.data_used_mb), \
@@ -95,29 +179,39 @@ const UPDATE: &str = concat!(
             updated_at = now() \
         FROM UNNEST($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[], \
                     $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[], $11::text[], \
-                    $12::text[]) WITH ORDINALITY \
+                    $12::text[], $13::integer[]) WITH ORDINALITY \
              AS u (device_id, integration_id, bytes, mb_hundredths, read_at, \
                    cycle_start, cycle_end, cycle_source, sim_status, network_status, \
-                   sim_iccid, position) \
-        WHERE d.tenant_id = $1 AND d.device_id = u.device_id \
+                   sim_iccid, lease, position) \
+        WHERE u.lease = ANY (ARRAY(SELECT 0 UNION ALL \
+                                   SELECT number::integer FROM leases WHERE is_held)) \
+          AND d.tenant_id = $1 AND d.device_id = u.device_id \
           AND d.carrier_integration_id::text = u.integration_id \
         RETURNING u.position \
     ) \
-    SELECT position FROM generate_series(1, cardinality($2::text[])::bigint) AS position \
-    EXCEPT SELECT position FROM written"
+    SELECT CASE WHEN count(*) < cardinality($2::text[]) \
+                THEN COALESCE(array_agg(position), '{}') END, \
+           (SELECT array_agg(number::integer) FROM leases WHERE NOT is_held) \
+    FROM written"
 );
 
-/// Updates rows and answers the indices of those that matched nothing.
+/// Updates some of a tenant's rows; what it found is counted as the tenant counts.
 async fn update(
     transaction: &mut PgConnection,
-    tenant: &TenantId,
-    rows: &[RowChange<'_>],
-) -> Result<Vec<usize>, sqlx::Error> {
+    tenant: &TenantRows<'_>,
+    range: Range<usize>,
+) -> Result<Found, sqlx::Error> {
     fn each<'a, T>(rows: &[RowChange<'a>], field: impl Fn(&RowChange<'a>) -> T) -> Vec<T> {
         rows.iter().map(field).collect()
     }
-    let unmatched: Vec<i64> = query_scalar(UPDATE)
-        .bind(tenant.as_str())
+    let rows = &tenant.rows[range.clone()];
+    let (leased, epochs): (Vec<_>, Vec<_>) = tenant
+        .leases
+        .iter()
+        .map(|(id, epoch)| (id.as_str(), epoch.0))
+        .unzip();
+    let (matched, lost): Matched = query_as(UPDATE)
+        .bind(tenant.tenant_id.as_str())
         .bind(each(rows, |row| row.device_id.as_str()))
         .bind(each(rows, |row| row.integration_id.as_str()))
         .bind(each(rows, |row| row.used.map(|(used, _)| used.as_i64())))
@@ -137,29 +231,50 @@ async fn update(
             row.network_status.map(|status| status.as_str())
         }))
         .bind(each(rows, |row| row.iccid))
-        .fetch_all(transaction)
+        .bind(each(rows, |row| row.lease))
+        .bind(leased)
+        .bind(epochs)
+        .fetch_one(transaction)
         .await?;
-    // Positions count from one and never exceed the number of rows.
-    Ok(unmatched
-        .into_iter()
-        .filter_map(|p| usize::try_from(p - 1).ok())
-        .collect())
+    let lost = lost.unwrap_or_default();
+    let failures = unmatched(range.len(), matched)
+        .map(|index| range.start + index)
+        .filter(|index| !lost.contains(&tenant.rows[*index].lease))
+        .map(|index| (index, None))
+        .collect();
+    Ok(Found { failures, lost })
+}
+
+/// Positions that matched, unless all did; leases that are lost. Both count from one.
+type Matched = (Option<Vec<i64>>, Option<Vec<i32>>);
+
+/// The indices, among so many rows, that are not among the positions.
+fn unmatched(rows: usize, matched: Option<Vec<i64>>) -> impl Iterator<Item = usize> {
+    let mut is_unmatched = vec![matched.is_some(); rows];
+    for position in matched.unwrap_or_default() {
+        let index = usize::try_from(position - 1).ok();
+        if let Some(row) = index.and_then(|index| is_unmatched.get_mut(index)) {
+            *row = false;
+        }
+    }
+    (0..rows).filter(move |index| is_unmatched[*index])
 }
 
 /// Gives every failed row its reason; asks the database only when a row matched nothing.
 async fn explain(
     transaction: &mut PgConnection,
     tenant: &TenantRows<'_>,
-    failures: Vec<(usize, Option<String>)>,
-) -> Result<Vec<Failure>, StoreError> {
-    let unmatched: Vec<&str> = failures
+    found: Found,
+) -> Result<TenantOutcome, StoreError> {
+    let unmatched: Vec<&str> = found
+        .failures
         .iter()
         .filter(|(_, reason)| reason.is_none())
         .map(|(index, _)| tenant.rows[*index].device_id.as_str())
         .collect();
     let mut links = std::collections::HashMap::new();
     if !unmatched.is_empty() {
-        let found: Vec<(String, Option<String>)> = query_as(
+        let stored: Vec<(String, Option<String>)> = query_as(
             "SELECT device_id::text, carrier_integration_id::text FROM device_connections \
              WHERE tenant_id = $1 AND device_id = ANY ($2)",
         )
@@ -168,52 +283,14 @@ async fn explain(
         .fetch_all(transaction)
         .await
         .map_err(|e| classify(&e))?;
-        links.extend(found);
+        links.extend(stored);
     }
     let reason = |index: usize| match links.get(tenant.rows[index].device_id.as_str()) {
         None => GONE.to_owned(),
         Some(None) => UNLINKED.to_owned(),
         Some(Some(_)) => LINKED_ELSEWHERE.to_owned(),
     };
-    Ok(failures
-        .into_iter()
-        .map(|(i, told)| (i, told.unwrap_or_else(|| reason(i))))
-        .collect())
-}
-
-pub(super) async fn record(
-    connection: &mut PgConnection,
-    limits: &Limits,
-    record: &SyncRecord,
-) -> Result<(), StoreError> {
-    let mut transaction = connection.begin().await.map_err(|e| classify(&e))?;
-    enter(&mut transaction, limits, Scope::Tenant(&record.tenant_id)).await?;
-    let done = query(
-        "UPDATE carrier_integrations SET \
-            last_sync_at = COALESCE($3, last_sync_at), \
-            last_success_at = CASE WHEN $4 THEN COALESCE($3, last_success_at) \
-                                   ELSE last_success_at END, \
-            last_sync_status = $5, last_sync_error = $6, updated_at = now() \
-         WHERE tenant_id = $1 AND id::text = $2",
-    )
-    .bind(record.tenant_id.as_str())
-    .bind(record.integration_id.as_str())
-    .bind(record.started_at)
-    .bind(record.outcome == Outcome::Success)
-    .bind(record.outcome.as_str())
-    // A carrier's words may hold a NUL, which no Postgres text can.
-    .bind(
-        record
-            .error
-            .as_ref()
-            .map(|error| error.replace('\0', "\u{FFFD}")),
-    )
-    .execute(&mut *transaction)
-    .await
-    .map_err(|e| classify(&e))?;
-    transaction.commit().await.map_err(|e| classify(&e))?;
-    match done.rows_affected() {
-        0 => Err(unknown_integration(&record.integration_id)),
-        _ => Ok(()),
-    }
+    let failures = found.failures.into_iter();
+    let failures = failures.map(|(row, told)| (row, told.unwrap_or_else(|| reason(row))));
+    Ok(TenantOutcome::new(failures.collect(), found.lost))
 }

@@ -27,8 +27,8 @@ pub use self::sole_use::SoleUse;
 
 use self::error::classify;
 use super::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration,
-    SecretReplacement, Store, StoreError, StoreOptions,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
+    NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
 };
 use crate::device::{IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt};
 use crate::integration::{IntegrationRow, SyncRecord};
@@ -126,12 +126,18 @@ impl Store for SqliteStore {
         read::linked_devices(&mut *self.acquire().await?, tenant, integration).await
     }
 
-    async fn write(&self, batches: &[UpdateBatch]) -> Result<Vec<WriteReceipt>, StoreError> {
+    async fn write(
+        &self,
+        batches: &[UpdateBatch],
+    ) -> Result<Vec<Result<WriteReceipt, LeaseLost>>, StoreError> {
         write::write(&mut *self.acquire().await?, batches).await
     }
 
-    async fn record(&self, record: &SyncRecord) -> Result<(), StoreError> {
-        write::record(&mut *self.acquire().await?, record).await
+    async fn record(
+        &self,
+        records: &[SyncRecord],
+    ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
+        write::record(&mut *self.acquire().await?, records).await
     }
 
     async fn migrate(&self, service_role: Option<&str>) -> Result<(), StoreError> {

@@ -2,6 +2,8 @@
 //!
 //! A batch travels as one JSON text and is unpacked by SQLite: one statement per tenant, one trip to
 //! the connection's thread, and one SQL text whatever the batch's size.
+//!
+//! Epochs are not looked at: one process has the file, so there is no former owner to be told apart.
 
 use std::collections::HashMap;
 
@@ -14,26 +16,28 @@ use super::time::{now, to_text};
 use crate::device::{TenantId, UpdateBatch, WriteReceipt};
 use crate::integration::{Outcome, SyncRecord};
 use crate::store::write_plan::{
-    Bisection, Failure, GONE, LINKED_ELSEWHERE, RowChange, TenantRows, UNLINKED, WritePlan,
+    Bisection, Failure, GONE, LINKED_ELSEWHERE, RowChange, TenantOutcome, TenantRows, UNLINKED,
+    WritePlan,
 };
-use crate::store::{StoreError, unknown_integration};
+use crate::store::{LeaseLost, NotRecorded, StoreError};
 
 pub(super) async fn write(
     connection: &mut SqliteConnection,
     batches: &[UpdateBatch],
-) -> Result<Vec<WriteReceipt>, StoreError> {
+) -> Result<Vec<Result<WriteReceipt, LeaseLost>>, StoreError> {
     let plan = WritePlan::of(batches);
-    let mut failures = Vec::with_capacity(plan.tenants.len());
+    let mut outcomes = Vec::with_capacity(plan.tenants.len());
     // IMMEDIATE takes the write lock at once: a transaction that reads first can be refused it later.
     let mut transaction = connection
         .begin_with("BEGIN IMMEDIATE")
         .await
         .map_err(|e| classify(&e))?;
     for tenant in &plan.tenants {
-        failures.push(write_tenant(&mut transaction, tenant).await?);
+        let failures = write_tenant(&mut transaction, tenant).await?;
+        outcomes.push(TenantOutcome::new(failures, Vec::new()));
     }
     transaction.commit().await.map_err(|e| classify(&e))?;
-    Ok(plan.receipts(&failures))
+    Ok(plan.answers(&outcomes))
 }
 
 /// Writes a tenant's rows; a row whose value is refused is left out, found by halving.
@@ -156,10 +160,27 @@ async fn unmatched(
         .collect())
 }
 
+/// In one transaction, whose cost is a commit whatever it holds.
 pub(super) async fn record(
     connection: &mut SqliteConnection,
+    records: &[SyncRecord],
+) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
+    let mut transaction = connection
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(|e| classify(&e))?;
+    let mut answers = Vec::with_capacity(records.len());
+    for record in records {
+        answers.push(record_one(&mut transaction, record).await?);
+    }
+    transaction.commit().await.map_err(|e| classify(&e))?;
+    Ok(answers)
+}
+
+async fn record_one(
+    transaction: &mut SqliteConnection,
     record: &SyncRecord,
-) -> Result<(), StoreError> {
+) -> Result<Result<(), NotRecorded>, StoreError> {
     let done = query(concat!(
         "UPDATE carrier_integrations SET \
             last_sync_at = COALESCE(?3, last_sync_at), \
@@ -175,11 +196,11 @@ pub(super) async fn record(
     .bind(record.outcome == Outcome::Success)
     .bind(record.outcome.as_str())
     .bind(&record.error)
-    .execute(connection)
+    .execute(transaction)
     .await
     .map_err(|e| classify(&e))?;
     match done.rows_affected() {
-        0 => Err(unknown_integration(&record.integration_id)),
-        _ => Ok(()),
+        0 => Ok(Err(NotRecorded::Gone)),
+        _ => Ok(Ok(())),
     }
 }

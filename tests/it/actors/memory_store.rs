@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use carrier_sync::device::{IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt};
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration,
-    SecretReplacement, Store, StoreError,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
+    NotRecorded, SecretReplacement, Store, StoreError,
 };
 use tokio::time::Instant;
 
@@ -74,12 +74,21 @@ impl Store for MemoryStore {
         Ok(Vec::new())
     }
 
-    async fn write(&self, batches: &[UpdateBatch]) -> Result<Vec<WriteReceipt>, StoreError> {
-        Ok(batches.iter().map(|_| WriteReceipt::default()).collect())
+    async fn write(
+        &self,
+        batches: &[UpdateBatch],
+    ) -> Result<Vec<Result<WriteReceipt, LeaseLost>>, StoreError> {
+        Ok(batches
+            .iter()
+            .map(|_| Ok(WriteReceipt::default()))
+            .collect())
     }
 
-    async fn record(&self, _: &SyncRecord) -> Result<(), StoreError> {
-        Ok(())
+    async fn record(
+        &self,
+        records: &[SyncRecord],
+    ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
+        Ok(records.iter().map(|_| Ok(())).collect())
     }
 
     async fn migrate(&self, _: Option<&str>) -> Result<(), StoreError> {

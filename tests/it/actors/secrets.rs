@@ -141,11 +141,11 @@ fn a_rotation_is_followed_by_the_running_service_without_a_restart() {
         service.has_synced(&id, 1).await;
 
         key_file(&world, &[&new, &old]);
-        seal(&service.app, &id, &id, &new).await;
-        // A changed interval makes the next sync due at once, with the row as it is now.
+        // Due at once, as soon as the changed secret makes it noticed: so before it changes.
         world
             .execute("UPDATE carrier_integrations SET last_sync_at = NULL")
             .await;
+        seal(&service.app, &id, &id, &new).await;
         let status = service.has_synced(&id, 2).await;
         assert_eq!(status.last_outcome, Some(Outcome::Success), "{status:?}");
         service.ends().await;

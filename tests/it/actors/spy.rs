@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use carrier_sync::device::{IntegrationId, LinkedDevice, TenantId, UpdateBatch, WriteReceipt};
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LinkReceipt, NewIntegration,
-    SecretReplacement, Store, StoreError,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
+    NotRecorded, SecretReplacement, Store, StoreError,
 };
 use tokio::sync::Semaphore;
 
@@ -107,7 +107,10 @@ impl Store for Spy {
         self.inner.linked_devices(tenant, integration).await
     }
 
-    async fn write(&self, batches: &[UpdateBatch]) -> Result<Vec<WriteReceipt>, StoreError> {
+    async fn write(
+        &self,
+        batches: &[UpdateBatch],
+    ) -> Result<Vec<Result<WriteReceipt, LeaseLost>>, StoreError> {
         let rows = batches
             .iter()
             .map(|batch| (batch.tenant_id.clone(), batch.updates.len()));
@@ -116,9 +119,14 @@ impl Store for Spy {
         self.inner.write(batches).await
     }
 
-    async fn record(&self, record: &SyncRecord) -> Result<(), StoreError> {
-        self.note(Asked::Record(record.clone()));
-        self.inner.record(record).await
+    async fn record(
+        &self,
+        records: &[SyncRecord],
+    ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
+        for record in records {
+            self.note(Asked::Record(record.clone()));
+        }
+        self.inner.record(records).await
     }
 
     async fn migrate(&self, service_role: Option<&str>) -> Result<(), StoreError> {

@@ -83,6 +83,7 @@ pub fn writer_policy(max_rows: usize, max_in_flight: usize) -> WriterPolicy {
     WriterPolicy {
         batch: BatchPolicy {
             max_rows,
+            max_bytes: usize::MAX,
             max_age: Duration::from_millis(20),
             max_in_flight,
         },

@@ -150,6 +150,7 @@ impl Scene {
         let policy = WriterPolicy {
             batch: BatchPolicy {
                 max_rows: 5_000,
+                max_bytes: usize::MAX,
                 max_age: Duration::from_millis(5),
                 max_in_flight: 2,
             },

@@ -239,6 +239,7 @@ fn writer(app: &App, witness: &Arc<Witness>) -> WriterHandle {
     let policy = WriterPolicy {
         batch: BatchPolicy {
             max_rows: 20,
+            max_bytes: usize::MAX,
             max_age: Duration::from_millis(20),
             max_in_flight: 2,
         },

@@ -5,6 +5,7 @@
 //! stand elsewhere: a bad row among thousands (`store/conformance/write.rs`), and SQLite busy
 //! (`actors/database_away.rs`).
 
+mod backpressure;
 pub mod desk;
 mod locks;
 mod refusals;

@@ -45,6 +45,7 @@ impl Rig {
         let policy = WriterPolicy {
             batch: BatchPolicy {
                 max_rows: 1_000,
+                max_bytes: usize::MAX,
                 max_age: Duration::from_millis(20),
                 max_in_flight: 2,
             },

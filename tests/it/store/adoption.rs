@@ -66,10 +66,8 @@ async fn an_existing_platforms_tables_are_adopted_and_their_rows_kept() {
         }),
         ..everything("d0001", 0)
     };
-    let receipts = service
-        .write(&[batch("t", ID, vec![update, used("gone", 1)])])
-        .await
-        .unwrap();
+    let batches = [batch("t", ID, vec![update, used("gone", 1)])];
+    let receipts = receipts(service.write(&batches).await);
     assert_eq!((receipts[0].written, receipts[0].failures.len()), (1, 1));
     let record = SyncRecord {
         tenant_id: tenant("t"),
@@ -79,7 +77,7 @@ async fn an_existing_platforms_tables_are_adopted_and_their_rows_kept() {
         outcome: Outcome::Success,
         error: None,
     };
-    service.record(&record).await.unwrap();
+    assert_eq!(service.record(&[record]).await.unwrap(), [Ok(())]);
     assert_eq!(
         service.integrations().await.unwrap()[0].last_success_at,
         Some(at(1))

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use carrier_sync::device::{
     BillingCycle, ByteCount, CarrierDeviceId, CycleSource, DeviceId, DeviceInfo, DeviceUpdate,
-    IntegrationId, NetworkStatus, SimStatus, TenantId, UpdateBatch, Usage,
+    IntegrationId, NetworkStatus, SimStatus, TenantId, UpdateBatch, Usage, WriteReceipt,
 };
 use carrier_sync::store::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, NewIntegration, Store, connect,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, NewIntegration, Store,
+    StoreError, connect,
 };
 use chrono::{DateTime, TimeZone, Utc};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, raw_sql};
@@ -102,6 +103,11 @@ impl Fleet {
         self.admin.add_integration(&new).await.unwrap();
     }
 
+    /// As the service writes, with every batch's receipt.
+    pub async fn write(&self, batches: &[UpdateBatch]) -> Vec<WriteReceipt> {
+        receipts(self.service.write(batches).await)
+    }
+
     /// A tenant's devices as stored, by name.
     pub async fn devices(&self, tenant: &str) -> Vec<DeviceRow> {
         let filter = DeviceFilter {
@@ -118,6 +124,14 @@ impl Fleet {
             .find(|row| row.device_id.as_str() == name)
             .expect("the device is there")
     }
+}
+
+/// Of batches that were all written.
+pub fn receipts(
+    answers: Result<Vec<Result<WriteReceipt, LeaseLost>>, StoreError>,
+) -> Vec<WriteReceipt> {
+    let answers = answers.unwrap().into_iter();
+    answers.map(Result::unwrap).collect()
 }
 
 pub fn tenant(name: &str) -> TenantId {

@@ -147,7 +147,7 @@ async fn a_pooled_connection_takes_no_tenant_along() {
     let service = carrier_sync::store::connect(&options).unwrap();
     for _ in 0..3 {
         let batches = [batch("t", "i", vec![used("d0000", 1)])];
-        assert_eq!(service.write(&batches).await.unwrap()[0].written, 1);
+        assert_eq!(receipts(service.write(&batches).await)[0].written, 1);
         assert_eq!(
             service.integrations().await.unwrap().len(),
             2,
@@ -157,10 +157,7 @@ async fn a_pooled_connection_takes_no_tenant_along() {
             batch("u", "j", vec![used("d0001", 2)]),
             batch("t", "i", vec![used("d0001", 3)]),
         ];
-        let written: Vec<_> = service
-            .write(&batches)
-            .await
-            .unwrap()
+        let written: Vec<_> = receipts(service.write(&batches).await)
             .iter()
             .map(|r| r.written)
             .collect();
@@ -245,7 +242,7 @@ async fn interleaved(fleet: &Fleet, transactions: Vec<Vec<Write>>) {
                 batch(TENANTS[*tenant].0, TENANTS[*account].1, vec![update])
             })
             .collect();
-        fleet.service.write(&batches).await.unwrap();
+        fleet.write(&batches).await;
         let own = transaction
             .into_iter()
             .filter(|(tenant, account, ..)| tenant == account);

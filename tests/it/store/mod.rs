@@ -2,8 +2,10 @@
 
 mod adoption;
 mod conformance;
+mod fencing;
 pub(crate) mod fleet;
 mod isolation;
+mod pages;
 mod postgres;
 mod roles;
 mod sqlite;

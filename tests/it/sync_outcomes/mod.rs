@@ -88,10 +88,9 @@ struct StoreSink(Arc<dyn Store>);
 #[async_trait::async_trait]
 impl UpdateSink for StoreSink {
     async fn write(&self, batch: UpdateBatch) -> Result<WriteReceipt, SinkError> {
-        let receipts = self.0.write(&[batch]).await;
-        Ok(receipts
-            .map_err(|error| SinkError::Failed(error.to_string()))?
-            .remove(0))
+        let answers = self.0.write(&[batch]).await;
+        let mut answers = answers.map_err(|error| SinkError::Failed(error.to_string()))?;
+        answers.remove(0).map_err(|_| SinkError::LeaseLost)
     }
 }
 

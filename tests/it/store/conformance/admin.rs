@@ -351,10 +351,8 @@ pub async fn a_config_nested_beyond_reading_costs_no_row(fleet: &Fleet) {
 pub async fn migrating_again_keeps_every_row(fleet: &Fleet) {
     fleet.account("t", "i", 3).await;
     fleet
-        .service
         .write(&[batch("t", "i", vec![everything("d0000", 77)])])
-        .await
-        .unwrap();
+        .await;
     let before = fleet.devices("t").await;
     fleet.admin.migrate(None).await.unwrap();
     fleet.admin.migrate(None).await.unwrap();

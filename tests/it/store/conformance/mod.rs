@@ -32,6 +32,8 @@ macro_rules! on_engine {
             record::partial_and_error_keep_the_last_success,
             record::an_interrupted_sync_keeps_the_last_sync_time,
             record::a_record_of_a_removed_integration_is_refused,
+            record::records_of_several_tenants_are_answered_in_their_order,
+            record::of_two_records_of_an_integration_the_later_one_stays,
             admin::an_integration_is_added_with_defaults_and_named,
             admin::an_integration_is_changed_field_by_field,
             admin::an_impossible_change_is_refused_and_changes_nothing,

@@ -27,11 +27,7 @@ pub async fn linked_devices_come_never_read_first_then_oldest(fleet: &Fleet) {
         read_at("d0001", 10),
         read_at("d0003", 20),
     ];
-    fleet
-        .service
-        .write(&[batch("t", "i", updates)])
-        .await
-        .unwrap();
+    fleet.write(&[batch("t", "i", updates)]).await;
     let devices = fleet
         .service
         .linked_devices(&tenant("t"), &integration("i"))

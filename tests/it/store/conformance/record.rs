@@ -1,7 +1,7 @@
 //! Promises about what is recorded of a sync.
 
 use carrier_sync::integration::{IntegrationRow, Outcome, SyncRecord};
-use carrier_sync::store::StoreError;
+use carrier_sync::store::NotRecorded;
 
 use crate::store::fleet::*;
 
@@ -17,7 +17,8 @@ fn ended(second: Option<u32>, outcome: Outcome) -> SyncRecord {
 }
 
 async fn after(fleet: &Fleet, record: &SyncRecord) -> IntegrationRow {
-    fleet.service.record(record).await.unwrap();
+    let records = std::slice::from_ref(record);
+    assert_eq!(fleet.service.record(records).await.unwrap(), [Ok(())]);
     fleet.service.integrations().await.unwrap().remove(0)
 }
 
@@ -70,14 +71,60 @@ pub async fn an_interrupted_sync_keeps_the_last_sync_time(fleet: &Fleet) {
 
 pub async fn a_record_of_a_removed_integration_is_refused(fleet: &Fleet) {
     fleet.bare_account("u", "i").await;
-    let told = fleet
-        .service
-        .record(&ended(Some(1), Outcome::Success))
-        .await;
-    assert!(matches!(told, Err(StoreError::Invalid(text)) if text.contains('i')));
+    let records = [ended(Some(1), Outcome::Success)];
+    let told = fleet.service.record(&records).await.unwrap();
+    assert_eq!(told, [Err(NotRecorded::Gone)]);
     let row = fleet.service.integrations().await.unwrap().remove(0);
     assert_eq!(
         row.last_sync_status, "never",
         "another tenant's account of this id"
     );
+}
+
+pub async fn records_of_several_tenants_are_answered_in_their_order(fleet: &Fleet) {
+    for (owner, id) in [("t", "i"), ("u", "j"), ("t", "k")] {
+        fleet.bare_account(owner, id).await;
+    }
+    let of = |owner: &str, id: &str| SyncRecord {
+        tenant_id: tenant(owner),
+        integration_id: integration(id),
+        ..ended(Some(1), Outcome::Success)
+    };
+    let records = [
+        of("u", "j"),
+        of("t", "j"),
+        of("t", "k"),
+        of("u", "gone"),
+        of("t", "i"),
+    ];
+    let told = fleet.service.record(&records).await.unwrap();
+    let gone = Err(NotRecorded::Gone);
+    assert_eq!(told, [Ok(()), gone, Ok(()), gone, Ok(())]);
+    let rows = fleet.service.integrations().await.unwrap();
+    assert!(rows.iter().all(|row| row.last_sync_status == "success"));
+    assert!(fleet.service.record(&[]).await.unwrap().is_empty());
+}
+
+pub async fn of_two_records_of_an_integration_the_later_one_stays(fleet: &Fleet) {
+    fleet.bare_account("t", "i").await;
+    fleet.bare_account("t", "k").await;
+    let other = SyncRecord {
+        integration_id: integration("k"),
+        ..ended(Some(9), Outcome::Partial)
+    };
+    let records = [
+        ended(Some(1), Outcome::Success),
+        other,
+        ended(Some(2), Outcome::Error),
+        ended(None, Outcome::Partial),
+    ];
+    let told = fleet.service.record(&records).await.unwrap();
+    assert_eq!(told, [Ok(()); 4]);
+    let row = fleet.service.integrations().await.unwrap().remove(0);
+    assert_eq!(
+        (row.last_sync_at, row.last_success_at),
+        (Some(at(2)), Some(at(1))),
+        "as if one were recorded after the other"
+    );
+    assert_eq!(row.last_sync_status, "partial");
 }

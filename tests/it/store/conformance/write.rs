@@ -3,18 +3,14 @@
 use std::collections::BTreeSet;
 
 use carrier_sync::device::{BillingCycle, CycleSource, DeviceInfo, DeviceUpdate, SimStatus, Usage};
-use carrier_sync::store::{DeviceRow, StoreError};
+use carrier_sync::store::DeviceRow;
 
 use crate::store::fleet::*;
 
 pub async fn every_field_comes_back_as_written(fleet: &Fleet) {
     fleet.account("t", "i", 2).await;
     let update = everything("d0000", 503_417_039);
-    let receipts = fleet
-        .service
-        .write(&[batch("t", "i", vec![update])])
-        .await
-        .unwrap();
+    let receipts = fleet.write(&[batch("t", "i", vec![update])]).await;
     assert_eq!((receipts[0].written, receipts[0].failures.len()), (1, 0));
 
     let cycle = cycle(11, CycleSource::Reported);
@@ -45,10 +41,8 @@ pub async fn every_field_comes_back_as_written(fleet: &Fleet) {
     // The largest count that there is, and its megabytes to the last digit.
     let most = i64::MAX as u64;
     fleet
-        .service
         .write(&[batch("t", "i", vec![used("d0001", most)])])
-        .await
-        .unwrap();
+        .await;
     let row = fleet.device("t", "d0001").await;
     assert_eq!(row.data_used_bytes, Some(i64::MAX));
     assert_eq!(row.data_used_mb, Some(8_796_093_022_208.0));
@@ -57,21 +51,15 @@ pub async fn every_field_comes_back_as_written(fleet: &Fleet) {
 pub async fn a_field_that_was_not_fetched_keeps_its_stored_value(fleet: &Fleet) {
     fleet.account("t", "i", 1).await;
     fleet
-        .service
         .write(&[batch("t", "i", vec![everything("d0000", 1_000)])])
-        .await
-        .unwrap();
+        .await;
     let before = fleet.device("t", "d0000").await;
 
     let silent = DeviceUpdate {
         observed_at: at(9),
         ..nothing("d0000")
     };
-    fleet
-        .service
-        .write(&[batch("t", "i", vec![silent])])
-        .await
-        .unwrap();
+    fleet.write(&[batch("t", "i", vec![silent])]).await;
     assert_eq!(fleet.device("t", "d0000").await, before);
 
     // Each field moves alone; usage without a cycle keeps all three columns of the cycle.
@@ -84,11 +72,7 @@ pub async fn a_field_that_was_not_fetched_keeps_its_stored_value(fleet: &Fleet) 
         info,
         ..used("d0000", 2_000)
     };
-    fleet
-        .service
-        .write(&[batch("t", "i", vec![update])])
-        .await
-        .unwrap();
+    fleet.write(&[batch("t", "i", vec![update])]).await;
     let expected = DeviceRow {
         sim_status: Some("suspended".into()),
         data_used_bytes: Some(2_000),
@@ -119,11 +103,7 @@ pub async fn a_derived_start_does_not_replace_a_reported_one_of_the_same_cycle(f
     let mut stored = Vec::new();
     for cycle in [Some(reported), derived, next] {
         let update = with(cycle.unwrap());
-        fleet
-            .service
-            .write(&[batch("t", "i", vec![update])])
-            .await
-            .unwrap();
+        fleet.write(&[batch("t", "i", vec![update])]).await;
         let row = fleet.device("t", "d0000").await;
         stored.push((
             row.billing_cycle_start.unwrap(),
@@ -148,11 +128,7 @@ pub async fn missing_usage_is_never_zero_and_zero_is_written(fleet: &Fleet) {
         ..everything("d0000", 0)
     };
     let zero = used("d0001", 0);
-    fleet
-        .service
-        .write(&[batch("t", "i", vec![info_only, zero])])
-        .await
-        .unwrap();
+    fleet.write(&[batch("t", "i", vec![info_only, zero])]).await;
 
     let row = fleet.device("t", "d0000").await;
     assert_eq!(row.sim_status.as_deref(), Some("active"));
@@ -203,7 +179,7 @@ pub async fn an_end_that_is_off_by_seconds_is_the_same_cycle_s(fleet: &Fleet) {
             ..usage
         });
         let batches = [batch("t", "i", vec![update])];
-        assert_eq!(fleet.service.write(&batches).await.unwrap()[0].written, 1);
+        assert_eq!(fleet.write(&batches).await[0].written, 1);
         let row = fleet.device("t", "d0000").await;
         let expected = moved(start, end, CycleSource::Reported);
         assert_eq!(
@@ -233,11 +209,7 @@ pub async fn an_iccid_is_stored_only_where_none_is(fleet: &Fleet) {
         }
     };
     for iccid in ["first", "second"] {
-        fleet
-            .service
-            .write(&[batch("t", "i", vec![told(iccid)])])
-            .await
-            .unwrap();
+        fleet.write(&[batch("t", "i", vec![told(iccid)])]).await;
         assert_eq!(
             fleet.device("t", "d0000").await.sim_iccid.as_deref(),
             Some("first")
@@ -277,11 +249,7 @@ pub async fn bad_rows_among_thousands_are_isolated_and_told(fleet: &Fleet) {
         .map(|n| everything(&device_name(n), bytes(n)))
         .collect();
 
-    let receipts = fleet
-        .service
-        .write(&[batch("t", "i", updates)])
-        .await
-        .unwrap();
+    let receipts = fleet.write(&[batch("t", "i", updates)]).await;
     assert_eq!(receipts[0].written, 2_996);
     let failed: BTreeSet<_> = receipts[0]
         .failures
@@ -313,7 +281,7 @@ pub async fn a_batch_of_bad_rows_only_is_told_and_harms_no_other_batch(fleet: &F
     refuse_bytes(fleet, 666).await;
     let all = |bytes| (0..20).map(|n| used(&device_name(n), bytes)).collect();
     let batches = [batch("t", "i", all(666)), batch("u", "j", all(5))];
-    let receipts = fleet.service.write(&batches).await.unwrap();
+    let receipts = fleet.write(&batches).await;
     assert_eq!((receipts[0].written, receipts[0].failures.len()), (0, 20));
     assert_eq!((receipts[1].written, receipts[1].failures.len()), (20, 0));
 }
@@ -329,11 +297,7 @@ pub async fn a_row_that_is_gone_or_linked_elsewhere_is_left_alone_and_told(fleet
         )
         .await;
     let updates = (0..4).map(|n| used(&device_name(n), 9)).collect();
-    let receipts = fleet
-        .service
-        .write(&[batch("t", "i", updates)])
-        .await
-        .unwrap();
+    let receipts = fleet.write(&[batch("t", "i", updates)]).await;
 
     assert_eq!(receipts[0].written, 1);
     let told: Vec<_> = receipts[0]
@@ -368,7 +332,7 @@ pub async fn a_device_named_twice_takes_the_last_word(fleet: &Fleet) {
         batch("t", "i", vec![everything("d0000", 10)]),
         batch("t", "i", vec![used("d0000", 20), later]),
     ];
-    let receipts = fleet.service.write(&batches).await.unwrap();
+    let receipts = fleet.write(&batches).await;
     assert_eq!(
         receipts
             .iter()
@@ -400,7 +364,7 @@ pub async fn receipts_answer_batches_in_order_across_tenants(fleet: &Fleet) {
         batch("b", "ib", updates(3)),
         batch("c", "ic", updates(9)),
     ];
-    let receipts = fleet.service.write(&batches).await.unwrap();
+    let receipts = fleet.write(&batches).await;
     let told: Vec<_> = receipts
         .iter()
         .map(|r| (r.written, r.failures.len()))
@@ -414,9 +378,9 @@ pub async fn writing_the_same_batch_again_changes_nothing(fleet: &Fleet) {
         .map(|n| everything(&device_name(n), 1 << n))
         .collect();
     let batches = [batch("t", "i", updates)];
-    let first = fleet.service.write(&batches).await.unwrap();
+    let first = fleet.write(&batches).await;
     let before = fleet.devices("t").await;
-    assert_eq!(fleet.service.write(&batches).await.unwrap(), first);
+    assert_eq!(fleet.write(&batches).await, first);
     assert_eq!(fleet.devices("t").await, before);
 }
 
@@ -428,7 +392,7 @@ pub async fn the_same_device_name_of_another_tenant_is_another_device(fleet: &Fl
         batch("t", "i", vec![used("d0000", 1)]),
         batch("t", "j", vec![used("d0000", 2)]),
     ];
-    let receipts = fleet.service.write(&batches).await.unwrap();
+    let receipts = fleet.write(&batches).await;
     assert_eq!(
         receipts
             .iter()
@@ -441,12 +405,8 @@ pub async fn the_same_device_name_of_another_tenant_is_another_device(fleet: &Fl
 }
 
 pub async fn nothing_to_write_is_no_error(fleet: &Fleet) {
-    assert!(fleet.service.write(&[]).await.unwrap().is_empty());
-    let receipts = fleet
-        .service
-        .write(&[batch("t", "i", vec![])])
-        .await
-        .unwrap();
+    assert!(fleet.write(&[]).await.is_empty());
+    let receipts = fleet.write(&[batch("t", "i", vec![])]).await;
     assert_eq!((receipts.len(), receipts[0].written), (1, 0));
     let stray = Usage {
         cycle: Some(cycle(11, CycleSource::Derived)),
@@ -456,6 +416,6 @@ pub async fn nothing_to_write_is_no_error(fleet: &Fleet) {
         usage: Some(stray),
         ..nothing("nobody")
     };
-    let told: Result<_, StoreError> = fleet.service.write(&[batch("t", "i", vec![stray])]).await;
-    assert_eq!(told.unwrap()[0].failures.len(), 1);
+    let told = fleet.write(&[batch("t", "i", vec![stray])]).await;
+    assert_eq!(told[0].failures.len(), 1);
 }
