@@ -19,7 +19,7 @@ use carrier_sync::carriers::registry;
 use carrier_sync::carriers::{Account, Bulk, Carrier, DeviceRecord, PageSizes, UsageRecord, Walk};
 use carrier_sync::client::egress::parse_base_url;
 use carrier_sync::client::scrub::Scrubber;
-use carrier_sync::client::transport::Destination;
+use carrier_sync::client::transport::{Destination, authorization_header};
 use carrier_sync::client::{Transport, TransportConfig};
 use carrier_sync::device::{DeviceId, DeviceUpdate, IntegrationId, TenantId, UpdateBatch};
 use carrier_sync::simulator::{SimulatedAccount, Simulator, SimulatorConfig};
@@ -141,7 +141,7 @@ fn destination(simulator: &Simulator, answers: &Answers) -> Destination {
         carrier: answers.carrier,
         base: parse_base_url(&simulator.base_url(), true).expect("an address"),
         scrubber: Scrubber::new(&answers.account, &authorization),
-        authorization,
+        authorization: authorization_header(&authorization),
         timeout: Duration::from_secs(30),
     }
 }

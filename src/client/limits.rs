@@ -1,80 +1,28 @@
 //! Permits: who may call when. An account has a rate, a number of calls at once and perhaps a pause;
 //! all accounts on one host share that host's rate.
 //!
-//! governor keeps the steady rate; ours is the policy around it. Waiters queue first come, first
-//! served. Limiters outlive the actors that use them, so that a restarted integration neither gets a
+//! `rate.rs` keeps the steady rate; here is the policy around it. Limiters outlive the actors that use them, so that a restarted integration neither gets a
 //! fresh burst nor forgets a pause.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota};
 use secrecy::ExposeSecret;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::rate::{Rate, RateLimit};
 use super::throttle::Throttle;
 use crate::carriers::Account;
 
-/// The published rate is used to this part. Calls leave evenly spaced but arrive with the network's
-/// jitter; at the full rate two could arrive closer together than the carrier allows.
-const USED_PART_OF_RATE: f64 = 0.97;
+/// Accounts that are kept without looking which of them may be forgotten.
+const FEW_ACCOUNTS: usize = 64;
 
 /// An account that has not called for this long, at least, may be forgotten.
 const LEAST_REST: Duration = Duration::from_secs(600);
-
-/// A steady rate with a burst.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RateLimit {
-    /// Calls per second in the long run; finite and above zero.
-    pub requests_per_second: f64,
-    /// Calls that may follow each other at once.
-    pub burst: NonZeroU32,
-}
-
-impl RateLimit {
-    fn quota(self) -> Quota {
-        let period = Duration::from_secs_f64(1.0 / (self.requests_per_second * USED_PART_OF_RATE));
-        // `with_period` refuses only a zero period: rates above 10⁹/s are no limit.
-        Quota::with_period(period.max(Duration::from_nanos(1)))
-            .unwrap_or_else(|| Quota::per_second(NonZeroU32::MAX))
-            .allow_burst(self.burst)
-    }
-}
-
-/// A rate whose waiters queue in order.
-#[derive(Debug)]
-struct Rate {
-    governor: DefaultDirectRateLimiter,
-    clock: DefaultClock,
-    /// Held while waiting, so that one waiter at a time watches the governor.
-    turn: tokio::sync::Mutex<()>,
-}
-
-impl Rate {
-    fn new(limit: RateLimit) -> Self {
-        let clock = DefaultClock::default();
-        let governor = DefaultDirectRateLimiter::direct_with_clock(limit.quota(), clock.clone());
-        Self {
-            governor,
-            clock,
-            turn: tokio::sync::Mutex::new(()),
-        }
-    }
-
-    async fn take(&self, permits: u32) {
-        let _turn = self.turn.lock().await;
-        for _ in 0..permits {
-            while let Err(not_yet) = self.governor.check() {
-                tokio::time::sleep(not_yet.wait_time_from(self.clock.now())).await;
-            }
-        }
-    }
-}
 
 /// Permits of one account, shared by every integration that uses the same key.
 #[derive(Debug)]
@@ -83,6 +31,8 @@ pub struct AccountLimiter {
     slots: Semaphore,
     throttle: Mutex<Throttle>,
     host: Arc<Rate>,
+    /// Processes that call from this address; the host's rate is for all of them.
+    processes: Arc<AtomicU32>,
     /// A rested account has its whole burst again after this.
     rest: Duration,
     last_call: Mutex<Option<Instant>>,
@@ -104,12 +54,17 @@ pub struct Paused {
 }
 
 impl AccountLimiter {
-    fn new(account: RateLimit, max_concurrency: usize, host: Arc<Rate>) -> Self {
+    fn new(
+        account: RateLimit,
+        max_concurrency: usize,
+        (host, processes): (Arc<Rate>, Arc<AtomicU32>),
+    ) -> Self {
         Self {
             rate: Rate::new(account),
             slots: Semaphore::new(max_concurrency),
             throttle: Mutex::default(),
             host,
+            processes,
             rest: Duration::try_from_secs_f64(
                 f64::from(account.burst.get()) / account.requests_per_second,
             )
@@ -133,7 +88,7 @@ impl AccountLimiter {
             self.wait_out_pause(patience).await?;
             let permits = self.throttle().permits_per_call();
             self.rate.take(permits).await;
-            self.host.take(1).await;
+            self.host.take(self.processes.load(Ordering::Relaxed)).await;
             // A call of this account may have been throttled while this one waited for its turn.
             if self.pause_left().is_none() {
                 let sent = Instant::now();
@@ -169,6 +124,12 @@ impl AccountLimiter {
         self.throttle().answered();
     }
 
+    /// Leaves nothing of the burst. For an account that another process has called until now: that one
+    /// may have made these calls already, and the carrier counts both.
+    pub fn forgo_burst(&self) {
+        self.rate.drain();
+    }
+
     /// Whether a new limiter would be no different: no pause, full pace, and long at rest.
     fn is_forgettable(&self) -> bool {
         let throttle = self.throttle();
@@ -187,11 +148,23 @@ fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Every limiter of the process, by account and by host.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Limits {
     hasher: RandomState,
-    accounts: Mutex<HashMap<u64, Arc<AccountLimiter>>>,
+    accounts: Mutex<Accounts>,
     hosts: Mutex<HashMap<String, Arc<Rate>>>,
+    processes: Arc<AtomicU32>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            hasher: RandomState::default(),
+            accounts: Mutex::default(),
+            hosts: Mutex::default(),
+            processes: Arc::new(AtomicU32::new(1)),
+        }
+    }
 }
 
 /// What a carrier allows, as configured.
@@ -219,18 +192,21 @@ impl Limits {
     ) -> Arc<AccountLimiter> {
         let key = self.key(carrier, host, account);
         let mut accounts = unpoisoned(&self.accounts);
-        accounts.retain(|known, limiter| {
-            *known == key || Arc::strong_count(limiter) > 1 || !limiter.is_forgettable()
-        });
-        let new = || {
+        accounts.find_or_add(key, || {
             let host = self.host(host, limits.host);
-            Arc::new(AccountLimiter::new(
+            AccountLimiter::new(
                 limits.account,
                 limits.max_concurrency,
-                host,
-            ))
-        };
-        Arc::clone(accounts.entry(key).or_insert_with(new))
+                (host, Arc::clone(&self.processes)),
+            )
+        })
+    }
+
+    /// So many processes, this one included, call the same hosts from now on: each call takes as many
+    /// permits of its host, so that all of them together keep the host's rate and its burst.
+    pub fn share_hosts_with(&self, processes: usize) {
+        let processes = u32::try_from(processes.max(1)).unwrap_or(u32::MAX);
+        self.processes.store(processes, Ordering::Relaxed);
     }
 
     fn host(&self, host: &str, limit: RateLimit) -> Arc<Rate> {
@@ -250,12 +226,49 @@ impl Limits {
     }
 }
 
+/// Limiters of accounts, by the hash of their credentials.
+#[derive(Debug, Default)]
+struct Accounts {
+    limiters: HashMap<u64, Arc<AccountLimiter>>,
+    /// How many were left when it was last looked which may be forgotten.
+    kept: usize,
+}
+
+impl Accounts {
+    fn find_or_add(
+        &mut self,
+        key: u64,
+        new: impl FnOnce() -> AccountLimiter,
+    ) -> Arc<AccountLimiter> {
+        if let Some(known) = self.limiters.get(&key) {
+            return Arc::clone(known);
+        }
+        self.forget_the_rested();
+        let limiter = Arc::new(new());
+        self.limiters.insert(key, Arc::clone(&limiter));
+        limiter
+    }
+
+    /// Forgets what nobody uses and what a new limiter would not differ from; says whether it looked.
+    /// That is only when there are twice as many as it left the last time, so that ten thousand starts
+    /// do not look at ten thousand accounts each.
+    fn forget_the_rested(&mut self) -> bool {
+        if self.limiters.len() < FEW_ACCOUNTS.max(2 * self.kept) {
+            return false;
+        }
+        self.limiters
+            .retain(|_, limiter| Arc::strong_count(limiter) > 1 || !limiter.is_forgettable());
+        self.kept = self.limiters.len();
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use governor::RateLimiter;
-    use governor::clock::FakeRelativeClock;
-    use proptest::prelude::*;
+    use std::num::NonZeroU32;
+
+    use futures_util::poll;
 
     use super::*;
 
@@ -312,7 +325,7 @@ mod tests {
         let _other = all.account("c", "h", &account("k2", "1"), limits(0.001, 1, 1));
         let again = limiter();
         let mut second = Box::pin(again.acquire(PATIENCE));
-        assert!(futures_util::poll!(&mut second).is_pending());
+        assert!(poll!(&mut second).is_pending());
     }
 
     #[tokio::test]
@@ -324,7 +337,7 @@ mod tests {
             limiter.acquire(PATIENCE).await.unwrap(),
         );
         let mut third = Box::pin(limiter.acquire(PATIENCE));
-        assert!(futures_util::poll!(&mut third).is_pending());
+        assert!(poll!(&mut third).is_pending());
         drop(first);
         assert!(third.await.is_ok());
     }
@@ -342,39 +355,98 @@ mod tests {
         assert!(one.acquire(PATIENCE).await.is_ok());
         let mut other = Box::pin(two.acquire(PATIENCE));
         assert!(
-            futures_util::poll!(&mut other).is_pending(),
+            poll!(&mut other).is_pending(),
             "the host's burst is used up"
         );
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(1_000))]
-
-        /// The carrier's view: in no window do more calls arrive than burst + rate × its length.
-        #[test]
-        fn no_window_holds_more_calls_than_the_rate_allows(
-            requests_per_second in 0.5_f64..50.0,
-            burst in 1_u32..20,
-            waits_ms in proptest::collection::vec(0_u64..400, 1..200),
-        ) {
-            let limit = RateLimit { requests_per_second, burst: NonZeroU32::new(burst).unwrap() };
-            let clock = FakeRelativeClock::default();
-            let limiter = RateLimiter::direct_with_clock(limit.quota(), clock.clone());
-            let (mut now, mut calls) = (0_u64, Vec::new());
-            for wait_ms in waits_ms {
-                clock.advance(Duration::from_millis(wait_ms));
-                now += wait_ms;
-                while limiter.check().is_ok() {
-                    calls.push(now);
-                }
-            }
-            for (first, from) in calls.iter().enumerate() {
-                for (last, to) in calls.iter().enumerate().skip(first) {
-                    let seconds = (to - from) as f64 / 1_000.0;
-                    let allowed = f64::from(burst) + requests_per_second * seconds;
-                    prop_assert!((last - first + 1) as f64 <= allowed + 1e-6);
-                }
-            }
+    /// How many calls go out at once.
+    async fn at_once(limiter: &AccountLimiter) -> usize {
+        let mut calls = 0;
+        while poll!(Box::pin(limiter.acquire(PATIENCE))).is_ready() {
+            calls += 1;
         }
+        calls
+    }
+
+    fn host_of_ten() -> CarrierLimits {
+        let host = RateLimit {
+            requests_per_second: 0.001,
+            burst: NonZeroU32::new(10).unwrap(),
+        };
+        CarrierLimits {
+            host,
+            ..limits(1e6, 100, 100)
+        }
+    }
+
+    #[tokio::test]
+    async fn processes_that_share_a_host_share_its_burst() {
+        for (processes, calls) in [(0, 10), (1, 10), (2, 5), (3, 3), (10, 1), (11, 0)] {
+            let all = Limits::default();
+            let limiter = all.account("c", "h", &account("k", "1"), host_of_ten());
+            all.share_hosts_with(processes);
+            assert_eq!(at_once(&limiter).await, calls, "{processes} processes");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_process_that_leaves_gives_its_part_back() {
+        let all = Limits::default();
+        all.share_hosts_with(4);
+        let limiter = all.account("c", "h", &account("k", "1"), host_of_ten());
+        assert!(limiter.acquire(PATIENCE).await.is_ok());
+        all.share_hosts_with(1);
+        assert_eq!(at_once(&limiter).await, 6);
+    }
+
+    #[tokio::test]
+    async fn an_account_taken_over_begins_at_its_steady_rate() {
+        for burst in [1, 2, 5, 100, u32::MAX] {
+            let all = Limits::default();
+            let limiter = all.account("c", "h", &account("k", "1"), limits(0.001, burst, 100));
+            limiter.forgo_burst();
+            assert_eq!(at_once(&limiter).await, 0, "{burst}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_left_of_a_burst_is_given_up_too() {
+        for spent in 1..5 {
+            let all = Limits::default();
+            let limiter = all.account("c", "h", &account("k", "1"), limits(0.001, 5, 100));
+            for _ in 0..spent {
+                assert!(limiter.acquire(PATIENCE).await.is_ok());
+            }
+            limiter.forgo_burst();
+            assert_eq!(at_once(&limiter).await, 0, "{spent} of 5 spent");
+        }
+    }
+
+    fn limiter() -> AccountLimiter {
+        let host = Rate::new(limits(1.0, 1, 1).host);
+        let shared = (Arc::new(host), Arc::new(AtomicU32::new(1)));
+        AccountLimiter::new(limits(1.0, 1, 1).account, 1, shared)
+    }
+
+    #[test]
+    fn ten_thousand_accounts_are_looked_through_a_few_times_and_not_ten_thousand() {
+        let (mut accounts, mut held, mut looks) = (Accounts::default(), Vec::new(), 0);
+        for key in 0..10_000 {
+            looks += u32::from(accounts.forget_the_rested());
+            held.push(accounts.find_or_add(key, limiter));
+        }
+        assert!(looks <= 8, "{looks} looks");
+        assert_eq!(accounts.limiters.len(), 10_000, "none that is used is lost");
+    }
+
+    #[test]
+    fn accounts_that_nobody_uses_are_forgotten() {
+        let mut accounts = Accounts::default();
+        for key in 0..10_000 {
+            drop(accounts.find_or_add(key, limiter));
+        }
+        let left = accounts.limiters.len();
+        assert!(left <= FEW_ACCOUNTS, "{left} are left");
     }
 }

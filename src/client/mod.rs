@@ -16,6 +16,7 @@
 //! | `transport.rs` | one attempt: request out, status and capped body in |
 //! | `error.rs` | [`CallError`], named by what the caller does next |
 //! | `limits.rs` | permits: rate, concurrency and pause of an account, rate of a host |
+//! | `rate.rs` | a steady rate with a burst, first come, first served |
 //! | `throttle.rs` | pure: what a 429 does to an account's pace |
 //! | `retry.rs` | pure: `Retry-After`, backoff |
 //! | `egress.rs` | which addresses may be called at all |
@@ -27,6 +28,7 @@ pub mod call;
 pub mod egress;
 pub mod error;
 pub mod limits;
+pub mod rate;
 pub mod retry;
 pub mod scrub;
 pub mod throttle;
@@ -35,5 +37,6 @@ pub mod transport;
 pub use allowed_hosts::AllowedHosts;
 pub use call::{CallMeter, CarrierClient};
 pub use error::{CallError, SetUpError};
-pub use limits::{AccountLimiter, Limits, RateLimit};
+pub use limits::{AccountLimiter, Limits};
+pub use rate::RateLimit;
 pub use transport::{Transport, TransportConfig};

@@ -24,7 +24,7 @@ impl Scrubber {
     pub fn new(account: &Account, authorization: &Authorization) -> Self {
         let secrets = std::iter::once(&account.api_key).chain(account.api_secret.as_ref());
         let mut forms: Vec<_> = secrets.flat_map(forms).collect();
-        forms.push(in_header(authorization));
+        forms.push(basic_credentials(authorization));
         forms.retain(|form| !form.expose_secret().is_empty());
         Self { secrets: forms }
     }
@@ -71,8 +71,10 @@ fn forms(secret: &SecretString) -> [SecretString; 3] {
     ]
 }
 
-/// What follows the scheme in the `Authorization` header.
-fn in_header(Authorization::Basic { user, password }: &Authorization) -> SecretString {
+/// What follows `Basic` in the `Authorization` header.
+pub(super) fn basic_credentials(
+    Authorization::Basic { user, password }: &Authorization,
+) -> SecretString {
     STANDARD
         .encode(format!("{user}:{}", password.expose_secret()))
         .into()

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{ACCEPT, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode, redirect};
 use secrecy::ExposeSecret;
 use url::Url;
@@ -13,7 +13,7 @@ use url::Url;
 use super::egress::{EgressRefused, GuardedResolver};
 use super::error::SetUpError;
 use super::retry::retry_after;
-use super::scrub::Scrubber;
+use super::scrub::{Scrubber, basic_credentials};
 use crate::carriers::{Authorization, Carrier, Request};
 
 /// What we call ourselves.
@@ -94,12 +94,22 @@ pub struct Destination {
     pub carrier: &'static dyn Carrier,
     /// Base address; paths are appended to it.
     pub base: Url,
-    /// The header to add.
-    pub authorization: Authorization,
+    /// The `Authorization` header, made once; its `Debug` shows no secret.
+    pub authorization: HeaderValue,
     /// For one attempt, from connecting to the last byte.
     pub timeout: Duration,
     /// Cleans what the carrier says.
     pub scrubber: Scrubber,
+}
+
+/// The header that proves who we are, marked so that nothing prints it.
+#[must_use]
+pub fn authorization_header(authorization: &Authorization) -> HeaderValue {
+    let text = format!("Basic {}", basic_credentials(authorization).expose_secret());
+    #[expect(clippy::expect_used, reason = "base64 is made of visible ASCII")]
+    let mut header = HeaderValue::try_from(text).expect("a header can hold base64");
+    header.set_sensitive(true);
+    header
 }
 
 impl Destination {
@@ -160,19 +170,17 @@ impl Transport {
         url: Url,
         now: DateTime<Utc>,
     ) -> Result<Vec<u8>, Failure> {
-        let builder = self
+        let response = self
             .http
-            .get(url.clone())
+            .get(url)
             .timeout(to.timeout)
-            .header(ACCEPT, HeaderValue::from_static("application/json"));
-        let Authorization::Basic { user, password } = &to.authorization;
-        let builder = builder.basic_auth(user, Some(password.expose_secret()));
-        let response = builder
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .header(AUTHORIZATION, to.authorization.clone())
             .send()
             .await
             .map_err(|error| self.broken(to, error))?;
         let status = response.status();
-        if let Some(to) = moved(&url, &response) {
+        if let Some(to) = moved(&response) {
             return Err(Failure::Moved { to });
         }
         let pause = self.pause(&response, now);
@@ -307,11 +315,12 @@ fn address(base: &Url, request: &Request) -> Option<Url> {
 
 /// Where a redirect leads. `None`: it is none, or leads to another scheme, host or port, where our
 /// credentials must not go.
-fn moved(from: &Url, response: &Response) -> Option<Url> {
+fn moved(response: &Response) -> Option<Url> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
     let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    let from = response.url();
     let to = from.join(location).ok()?;
     let origin = |url: &Url| {
         let host = url.host_str().map(str::to_owned);

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::book::UsageBook;
 use super::job::SyncJob;
-use super::merge::{Merged, OpenLines, UsageGap, merge, sum_parts};
+use super::merge::{OpenLines, UsageGap, merge, sum_parts};
 use crate::carriers::{DeviceRecord, LineId, PageSizes};
 use crate::client::{CallError, CallMeter};
 use crate::device::{BillingCycle, ByteCount, CarrierDeviceId, DeviceInfo, Usage};
@@ -32,7 +32,18 @@ pub enum Ask {
     /// Everything: no listing has shown the device.
     Device(CarrierDeviceId),
     /// The usage only: a listing has shown the device without it.
-    Usage(CarrierDeviceId, Merged),
+    Usage(CarrierDeviceId, OpenUsage),
+}
+
+/// What is missing of a device that a listing has shown.
+#[derive(Debug)]
+pub struct OpenUsage {
+    /// The gap that it closes: its place among them.
+    pub gap: usize,
+    /// The lines to be asked for.
+    pub lines: OpenLines,
+    /// The cycle of the device's first line.
+    pub cycle: Option<BillingCycle>,
 }
 
 impl Ask {
@@ -43,35 +54,42 @@ impl Ask {
         }
     }
 
-    /// Asks.
+    /// The gap that it closes.
+    pub fn gap(&self) -> Option<usize> {
+        match self {
+            Self::Device(_) => None,
+            Self::Usage(_, open) => Some(open.gap),
+        }
+    }
+
+    /// Asks. Of a device that a listing has shown, the answer holds the usage and no `info`.
     ///
     /// # Errors
     /// [`CallError`] when nothing new is known of the device.
     pub async fn answer(self, job: &SyncJob, meter: &CallMeter) -> Result<Reading, CallError> {
-        let (device, merged) = match self {
-            Self::Usage(device, merged) => (device, merged),
+        let (info, usage) = match self {
+            Self::Usage(device, open) => {
+                let usage = close(job, meter, &device, (open.lines, open.cycle)).await;
+                (DeviceInfo::default(), usage)
+            }
             Self::Device(device) => {
                 let record = device_record(job, meter, &device).await?;
-                (device, merge(record, &UsageBook::default()))
+                let merged = merge(record, &UsageBook::default());
+                let usage = match (merged.usage, merged.open) {
+                    (Ok(usage), _) => Ok(usage),
+                    (Err(_), Some(open)) => close(job, meter, &device, (open, merged.cycle)).await,
+                    (Err(gap), None) => Err(Unknown::because(gap)),
+                };
+                (merged.info, usage)
             }
         };
-        let usage = match (merged.usage, merged.open) {
-            (Ok(usage), _) => Ok(usage),
-            (Err(_), Some(open)) => {
-                let cycle = merged.cycle;
-                let used = closed(job, meter, &device, open).await;
-                used.map(|used| Usage {
-                    used,
-                    limit: None,
-                    cycle,
-                })
-            }
-            (Err(gap), None) => Err(Unknown::because(gap)),
+        let (usage, trouble) = match usage {
+            Ok(usage) => (Ok(usage), None),
+            Err(Unknown { reason, trouble }) => (Err(reason), trouble),
         };
-        let trouble = usage.as_ref().err().and_then(|gap| gap.trouble.clone());
         Ok(Reading {
-            info: merged.info,
-            usage: usage.map_err(|gap| gap.reason),
+            info,
+            usage,
             trouble,
             observed_at: job.client.clock.now(),
         })
@@ -131,12 +149,12 @@ impl Unknown {
 }
 
 /// What all lines used, those that were missing asked for one after the other.
-async fn closed(
+async fn close(
     job: &SyncJob,
     meter: &CallMeter,
     device: &CarrierDeviceId,
-    open: OpenLines,
-) -> Result<ByteCount, Unknown> {
+    (open, device_cycle): (OpenLines, Option<BillingCycle>),
+) -> Result<Usage, Unknown> {
     let mut sum = open.known;
     for (line, cycle) in open.lines {
         let used = used_in(job, meter, (device, &line), &cycle).await?;
@@ -144,7 +162,11 @@ async fn closed(
             .checked_add(used)
             .ok_or_else(|| Unknown::because(UsageGap::Overflow))?;
     }
-    Ok(sum)
+    Ok(Usage {
+        used: sum,
+        limit: None,
+        cycle: device_cycle,
+    })
 }
 
 /// What one line used in `cycle`. One unreadable part makes it unknown, not smaller.

@@ -14,7 +14,7 @@ use crate::carriers::{Account, Carrier, PageSizes, registry};
 use crate::client::egress::parse_base_url;
 use crate::client::limits::CarrierLimits;
 use crate::client::scrub::Scrubber;
-use crate::client::transport::Destination;
+use crate::client::transport::{Destination, authorization_header};
 use crate::client::{AllowedHosts, CarrierClient, Limits, Transport};
 use crate::clock::Clock;
 use crate::integration::{IntegrationRow, SecretColumn};
@@ -172,7 +172,7 @@ impl JobBuilder {
                 carrier,
                 base,
                 scrubber: Scrubber::new(account, &authorization),
-                authorization,
+                authorization: authorization_header(&authorization),
                 timeout: settings.timeout,
             },
             tenure,

@@ -25,6 +25,9 @@ pub struct SyncPolicy {
     pub max_concurrency: usize,
     /// Rows per batch handed to the writer.
     pub max_batch_rows: usize,
+    /// Batches that may be with the writer at once; at least 1. One more than it has transactions at a
+    /// time keeps the database from waiting for this sync.
+    pub max_outstanding_batches: usize,
 }
 
 /// One integration, ready to be synced again and again.

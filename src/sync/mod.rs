@@ -8,6 +8,8 @@
 //! | `build.rs` | from a stored row to a job, or why not |
 //! | `job.rs` | what a sync is given: account, bounds, sink, observer |
 //! | `run.rs` | the sync itself, top to bottom |
+//! | `bulk.rs` | reading the account whole: usage report and device listing |
+//! | `pages.rs` | a listing read ahead, by a bounded step |
 //! | `one_by_one.rs` | asking for what the listing left out |
 //! | `ask.rs` | asking for one device |
 //! | `turns.rs` | pure: who is asked for first |
@@ -22,11 +24,13 @@
 pub mod ask;
 pub mod book;
 pub mod build;
+mod bulk;
 pub mod job;
 pub mod merge;
 mod one_by_one;
 pub mod outbox;
 pub mod outcome;
+mod pages;
 pub mod probe;
 pub mod roster;
 pub mod run;

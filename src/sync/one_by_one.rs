@@ -5,14 +5,16 @@
 
 use std::collections::HashSet;
 use std::future::ready;
+use std::mem::take;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, stream};
 
-use super::ask::Ask;
+use super::ask::{Ask, OpenUsage};
+use super::bulk::Listing;
 use super::outcome::Halt;
-use super::run::{Listing, Run};
+use super::run::{Gap, Run};
 use crate::client::CallError;
 
 /// Answers of one kind in a row that make it the carrier's trouble and not the devices'.
@@ -21,8 +23,10 @@ const TROUBLE_AFTER: u32 = 3;
 impl Run<'_> {
     /// Asks for every device that is still waited for, as far as the listing's outcome allows.
     pub(super) async fn ask_one_by_one(&mut self, listing: Listing) -> Result<(), Halt> {
-        let gaps = self.gaps.clone();
-        let shown: HashSet<_> = gaps.iter().map(|(device, _)| device).collect();
+        if self.roster.waiting() == 0 {
+            return Ok(());
+        }
+        let shown: HashSet<_> = self.gaps.iter().map(|gap| &gap.device).collect();
         let mut missing = self.roster.missing();
         missing.retain(|device| !shown.contains(device));
         self.job.turns.order(&mut missing);
@@ -32,14 +36,13 @@ impl Run<'_> {
                 .job
                 .policy
                 .max_fallback_calls
-                .saturating_sub(gaps.len()),
+                .saturating_sub(self.gaps.len()),
         };
         let left_out = missing.len().saturating_sub(allowed);
         missing.truncate(allowed);
-        let asks = gaps
-            .into_iter()
-            .map(|(device, merged)| Ask::Usage(device, merged));
-        let asks = asks.chain(missing.into_iter().map(Ask::Device)).collect();
+        let gaps = self.gaps.iter_mut().enumerate();
+        let gaps = gaps.filter_map(|(number, gap)| gap.ask(number));
+        let asks = gaps.chain(missing.into_iter().map(Ask::Device)).collect();
         self.ask_all(asks).await?;
         if left_out == 0 {
             Ok(())
@@ -69,12 +72,12 @@ impl Run<'_> {
         let (is_spent, mut spent) = (AtomicBool::new(false), None);
         let asks = stream::iter(asks).take_while(|_| ready(!is_spent.load(Ordering::Relaxed)));
         let answers = asks.map(|ask| async move {
-            let device = ask.device().clone();
-            (device, ask.answer(job, meter).await)
+            let (device, gap) = (ask.device().clone(), ask.gap());
+            (device, gap, ask.answer(job, meter).await)
         });
         let mut answers = pin!(answers.buffer_unordered(job.policy.max_concurrency));
         let mut trouble = Trouble::default();
-        while let Some((device, answer)) = self.alongside(answers.next()).await? {
+        while let Some((device, gap, answer)) = self.alongside(answers.next()).await? {
             let in_vain = answer
                 .as_ref()
                 .map_or(true, |reading| reading.usage.is_err());
@@ -82,6 +85,9 @@ impl Run<'_> {
             let error = match answer {
                 Ok(mut reading) => {
                     let error = reading.trouble.take();
+                    if let Some(gap) = gap.and_then(|gap| self.gaps.get_mut(gap)) {
+                        reading.info = take(&mut gap.merged.info);
+                    }
                     self.accept(&device, reading).await?;
                     error
                 }
@@ -101,6 +107,18 @@ impl Run<'_> {
             }
         }
         spent.map_or(Ok(()), Err)
+    }
+}
+
+impl Gap {
+    /// What closes it; `None`: nothing could, or it has been asked for.
+    fn ask(&mut self, number: usize) -> Option<Ask> {
+        let open = OpenUsage {
+            gap: number,
+            lines: self.merged.open.take()?,
+            cycle: self.merged.cycle,
+        };
+        Some(Ask::Usage(self.device.clone(), open))
     }
 }
 

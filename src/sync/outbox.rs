@@ -1,11 +1,14 @@
-//! Updates on their way to the writer: one batch filling, at most one being written.
+//! Updates on their way to the writer: one batch filling, a bounded number being written.
 //!
-//! That one outstanding batch is the whole of a sync's back-pressure: when the database is slower
-//! than the carrier, the sync waits here and memory stays flat.
+//! That bound is the whole of a sync's back-pressure: when the database is slower than the carrier, the
+//! sync waits here and memory stays flat. It is one batch more than there are transactions at a time, so
+//! that the database finds the next one ready when it has committed.
 
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 
 use super::job::{SinkError, SyncJob, UpdateSink};
 use super::roster::Place;
@@ -28,7 +31,8 @@ pub struct Outbox<'a> {
     job: &'a SyncJob,
     updates: Vec<DeviceUpdate>,
     places: Vec<Place>,
-    in_flight: Option<BoxFuture<'a, Written>>,
+    /// In whatever order they come back.
+    outstanding: FuturesUnordered<BoxFuture<'a, Written>>,
     /// When the first update of the batch came.
     filling_since: Option<Instant>,
 }
@@ -41,7 +45,7 @@ impl<'a> Outbox<'a> {
             job,
             updates: Vec::new(),
             places: Vec::new(),
-            in_flight: None,
+            outstanding: FuturesUnordered::new(),
             filling_since: None,
         }
     }
@@ -53,30 +57,42 @@ impl<'a> Outbox<'a> {
         self.places.push(place);
     }
 
-    /// Whether the batch should be sent before more is added: it is full, or what came first has
-    /// waited long enough. A slow sync, asking device by device, is so written as it goes.
-    pub fn is_due(&self) -> bool {
-        let waited = |since: Instant| since.elapsed() >= LONGEST_WAIT;
+    /// Whether the batch should be sent before more is added.
+    pub fn is_full(&self) -> bool {
         self.updates.len() >= self.job.policy.max_batch_rows
-            || self.filling_since.is_some_and(waited)
     }
 
-    /// Hands the batch to the writer. Call only when nothing is in flight.
+    /// Whether the batch should be sent: it is full, or what came first has waited long enough. A slow
+    /// sync, asking device by device, is so written as it goes.
+    pub fn is_due(&self) -> bool {
+        let waited = |since: Instant| since.elapsed() >= LONGEST_WAIT;
+        self.is_full() || self.filling_since.is_some_and(waited)
+    }
+
+    /// Whether another batch may be sent.
+    pub fn has_room(&self) -> bool {
+        self.outstanding.len() < self.job.policy.max_outstanding_batches
+    }
+
+    /// Hands the batch to the writer. Call only while there is room.
     pub fn send(&mut self) {
-        debug_assert!(self.in_flight.is_none(), "one outstanding batch per sync");
+        debug_assert!(self.has_room(), "a bounded number of batches per sync");
         if self.updates.is_empty() {
             return;
         }
         self.filling_since = None;
+        // The next batch will be about as large.
+        let (rows, most) = (self.updates.len(), self.job.policy.max_batch_rows);
+        let room = if rows >= most { most } else { 0 };
         let batch = UpdateBatch {
             tenant_id: self.job.tenant_id.clone(),
             integration_id: self.job.integration_id.clone(),
             epoch: self.job.tenure.epoch(),
-            updates: std::mem::take(&mut self.updates),
+            updates: std::mem::replace(&mut self.updates, Vec::with_capacity(room)),
         };
-        let places = std::mem::take(&mut self.places);
+        let places = std::mem::replace(&mut self.places, Vec::with_capacity(room));
         let sink = self.sink;
-        self.in_flight = Some(Box::pin(async move {
+        self.outstanding.push(Box::pin(async move {
             Written {
                 receipt: sink.write(batch).await,
                 places,
@@ -84,14 +100,18 @@ impl<'a> Outbox<'a> {
         }));
     }
 
-    /// Waits for the batch in flight; `None` when there is none.
+    /// Waits for the next batch that comes back; `None` when none is outstanding.
     pub async fn written(&mut self) -> Option<Written> {
-        let written = self.in_flight.as_mut()?.await;
-        self.in_flight = None;
-        Some(written)
+        self.outstanding.next().await
     }
 
-    /// Like [`written`](Self::written), but waits for ever when nothing is in flight: for `select!`.
+    /// A batch that is back already. Also sets what was just sent on its way: a future that nobody
+    /// looks at does nothing.
+    pub fn written_already(&mut self) -> Option<Written> {
+        self.outstanding.next().now_or_never().flatten()
+    }
+
+    /// Like [`written`](Self::written), but waits for ever when none is outstanding: for `select!`.
     pub async fn next_written(&mut self) -> Written {
         match self.written().await {
             Some(written) => written,

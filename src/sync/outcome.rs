@@ -58,6 +58,14 @@ pub enum Halt {
     LeaseLost,
 }
 
+impl Halt {
+    /// Whether nothing more can be written.
+    #[must_use]
+    pub fn is_of_the_store(&self) -> bool {
+        matches!(self, Self::Store { .. } | Self::LeaseLost)
+    }
+}
+
 /// A device that was not brought up to date, and why.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct DeviceFailure {

@@ -108,6 +108,7 @@ impl Setup {
                 max_fallback_calls: 10,
                 max_concurrency: self.max_concurrency,
                 max_batch_rows: 100,
+                max_outstanding_batches: 3,
             },
         };
         let transport = Transport::new(TransportConfig {

@@ -1,5 +1,7 @@
 //! A device listing that cannot be read, or not to its end: the rest is asked for within bounds.
 
+use std::sync::Arc;
+
 use carrier_sync::integration::Outcome;
 use carrier_sync::simulator::{Endpoint, Fault, FaultKind};
 use carrier_sync::tenure::Tenure;
@@ -90,6 +92,7 @@ fn devices_that_are_gone_do_not_use_up_everyone_s_turn() {
             .builder
             .build(&row, Tenure::sole())
             .unwrap();
+        let job = Arc::new(job);
         let first = scene.sync_again(&job).await;
         let second = scene.sync_again(&job).await;
         assert_eq!((first.synced, second.synced), (0, 3));

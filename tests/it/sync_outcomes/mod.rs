@@ -5,7 +5,9 @@ mod bulk_usage;
 mod database;
 mod devices;
 mod fields;
+mod leases;
 mod listing;
+mod pipeline;
 mod proxy;
 mod recovery;
 mod refusals;
@@ -117,12 +119,17 @@ impl Scene {
     }
 
     /// One more sync of a job that lives on, as an actor's does.
-    async fn sync_again(&self, job: &SyncJob) -> SyncReport {
+    async fn sync_again(&self, job: &Arc<SyncJob>) -> SyncReport {
+        self.sync_job(job, &StoreSink(Arc::clone(&self.service.app.store)))
+            .await
+    }
+
+    /// A sync of this job, its updates going to `sink`.
+    async fn sync_job(&self, job: &Arc<SyncJob>, sink: &dyn UpdateSink) -> SyncReport {
         let store = &self.service.app.store;
         let devices = store.linked_devices(&job.tenant_id, &job.integration_id);
-        let sink = StoreSink(Arc::clone(store));
         let (devices, stop) = (devices.await.unwrap(), CancellationToken::new());
-        sync(job, devices, &sink, &fleet::Quiet, &stop).await
+        sync(job, devices, sink, &fleet::Quiet, &stop).await
     }
 
     fn calls(&self) -> u64 {
