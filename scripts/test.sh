@@ -34,6 +34,7 @@ else
     echo "$("$POSTGRES_BIN/postgres" --version), at $TEST_DATABASE_URL"
     heading "tests"
 fi
+bash "$root/scripts/pgbouncer.sh" install
 cargo test --locked "$@"
 
 heading "all good after ${SECONDS} s"

@@ -6,40 +6,37 @@
 //!        ─► Board, Clock ───────┘             └─► attempts at once       (`sync_once`)
 //! ```
 
-use std::collections::BTreeSet;
+mod round;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::actors::attempt::Attempt;
+use crate::actors::keeper::Terms;
 use crate::actors::messages::Drain;
 use crate::actors::spawn::spawn_watched;
 use crate::actors::supervisor::SupervisorParts;
 pub use crate::actors::system::in_system;
 use crate::actors::writer::WriterPolicy;
-use crate::actors::{DbWriterActor, Supervisor, WriterHandle};
+use crate::actors::{DbWriterActor, LeaseKeeper, Supervisor, WriterHandle};
 use crate::client::limits::CarrierLimits;
 use crate::client::{Limits, RateLimit, SetUpError, Transport, TransportConfig};
 use crate::clock::Clock;
 use crate::config::{CarrierConfig, Config, DatabaseConfig};
 use crate::device::IntegrationId;
-use crate::integration::IntegrationRow;
 use crate::secrets::{KeyFileError, Opener};
 use crate::shutdown::{Drained, Stop, drain_within};
 use crate::status::Board;
+use crate::store::leases::Leases;
 use crate::store::queue::BatchPolicy;
 use crate::store::retry::RetryPolicy;
-use crate::store::{Store, StoreError, StoreOptions, connect};
-use crate::sync::{CarrierSettings, Halt, JobBuilder, Observer, SyncPolicy, SyncReport};
-use crate::tenure::Tenure;
+use crate::store::{SoleUse, Store, StoreError, StoreOptions, connect, connect_leases, sole_use};
+use crate::sync::{CarrierSettings, JobBuilder, SyncPolicy};
 
 /// Messages an actor may have waiting; back-pressure comes from replies, not from this.
 const MAILBOX: usize = 64;
-/// Integrations that one round syncs at once.
-const AT_ONCE: usize = 64;
 /// Waits between tries of a transaction while the database is away.
 const WRITE_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -85,6 +82,8 @@ pub struct App {
     pub board: Arc<Board>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// How processes share the database; `None`: one has it to itself.
+    leases: Option<Arc<dyn Leases>>,
     config: Config,
 }
 
@@ -115,13 +114,24 @@ impl App {
             opener: Opener::new(config.secrets.keys.clone())?,
             allowed_hosts: config.http.allowed_hosts.clone(),
         };
+        let options = store_options(&config.database);
         Ok(Self {
-            store: connect(&store_options(&config.database))?,
+            store: connect(&options)?,
+            leases: connect_leases(&options, config.leases.heartbeat)?,
             builder: Arc::new(builder),
             board: Arc::default(),
             clock,
             config,
         })
+    }
+
+    /// The right to be the only one that syncs with this database, where only one may. Taken by whoever
+    /// is about to sync, for as long as it does.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] naming who has it.
+    pub fn sole_use(&self) -> Result<Option<SoleUse>, StoreError> {
+        sole_use(&store_options(&self.config.database))
     }
 
     /// Whether the schema is created or upgraded on start.
@@ -163,6 +173,9 @@ impl App {
         }
         let drained = drain_within(self.config.shutdown.drain_timeout, stop, async {
             let _ = supervisor.send(Drain).await;
+            if let Some(leases) = &self.leases {
+                leases.close().await;
+            }
             self.store.close().await;
         })
         .await;
@@ -186,98 +199,15 @@ impl App {
         }
     }
 
-    /// The integrations of one round: those named, or all whose timer is on.
-    ///
-    /// # Errors
-    /// [`AppError`] when one that was named is not there or not enabled.
-    pub async fn choose(&self, named: &[IntegrationId]) -> Result<Vec<IntegrationRow>, AppError> {
-        let rows = self.store.integrations().await?;
-        if named.is_empty() {
-            return Ok(rows
-                .into_iter()
-                .filter(|row| row.enabled && row.sync_enabled)
-                .collect());
-        }
-        let named: BTreeSet<_> = named.iter().collect();
-        let chosen: Vec<_> = rows
-            .into_iter()
-            .filter(|row| named.contains(&row.id))
-            .collect();
-        let found: BTreeSet<_> = chosen.iter().map(|row| &row.id).collect();
-        if let Some(unknown) = named.difference(&found).next() {
-            return Err(AppError::UnknownIntegration((*unknown).clone()));
-        }
-        match chosen.iter().find(|row| !row.enabled) {
-            Some(row) => Err(AppError::NotEnabled(row.id.clone())),
-            None => Ok(chosen),
-        }
-    }
-
-    /// Syncs each of `rows` once, now, each with an observer of its own; `told` hears each report as it
-    /// comes. Needs an actix system.
-    ///
-    /// All have been written and recorded when it returns.
-    pub async fn sync_once(
-        &self,
-        rows: Vec<IntegrationRow>,
-        observe: &dyn Fn() -> Arc<dyn Observer>,
-        stop: &Stop,
-        mut told: impl FnMut(&SyncReport),
-    ) -> Vec<SyncReport> {
-        let writer = self.spawn_writer();
-        let attempts = rows
-            .iter()
-            .map(|row| self.attempt(row, &writer, observe(), stop));
-        let mut reports = Vec::new();
-        let mut ended = std::pin::pin!(stream::iter(attempts).buffer_unordered(AT_ONCE));
-        while let Some(report) = ended.next().await {
-            told(&report);
-            reports.push(report);
-        }
-        let _ = writer.address().send(Drain).await;
-        reports
-    }
-
-    async fn attempt(
-        &self,
-        row: &IntegrationRow,
-        writer: &WriterHandle,
-        observer: Arc<dyn Observer>,
-        stop: &Stop,
-    ) -> SyncReport {
-        let job = match self.builder.build(row, Tenure::sole()) {
-            Ok(job) => Arc::new(job),
-            Err(misconfigured) => return self.not_begun(row, writer, misconfigured.0).await,
+    /// This process's place among several, where there can be several.
+    fn keeper(&self, shares: bool) -> Option<Arc<LeaseKeeper>> {
+        let leases = self.leases.clone()?;
+        let terms = Terms {
+            duration: self.config.leases.duration,
+            heartbeat: self.config.leases.heartbeat,
+            shares,
         };
-        let attempt = Attempt {
-            store: Arc::clone(&self.store),
-            writer: writer.clone(),
-            job,
-            observer,
-            stop: stop.asked.clone(),
-        };
-        attempt.make().await
-    }
-
-    async fn not_begun(
-        &self,
-        row: &IntegrationRow,
-        writer: &WriterHandle,
-        reason: String,
-    ) -> SyncReport {
-        let names = (
-            row.id.clone(),
-            row.tenant_id.clone(),
-            row.carrier_name.clone(),
-        );
-        let times = (self.clock.now(), Duration::ZERO);
-        let report = SyncReport::failed_whole(names, times, 0, Halt::Misconfigured { reason });
-        if let Some(record) = report.record(None)
-            && let Err(error) = writer.record(record).await
-        {
-            tracing::error!(integration.id = %row.id, %error, "the outcome could not be recorded");
-        }
-        report
+        Some(Arc::new(LeaseKeeper::new(leases, terms)))
     }
 
     fn spawn_writer(&self) -> WriterHandle {
@@ -306,6 +236,7 @@ impl App {
             parked_retry: self.config.supervisor.parked_retry,
             migrate: self.migrates_on_start(),
             allow_privileged_role: self.config.database.allow_privileged_role,
+            keeper: self.keeper(true),
             escalate,
         }
     }

@@ -15,7 +15,9 @@
 
 pub mod attempt;
 pub mod integration;
+pub mod keeper;
 pub mod messages;
+pub mod round;
 pub mod spawn;
 pub mod supervisor;
 pub mod system;
@@ -23,6 +25,7 @@ pub mod writer;
 pub mod writer_handle;
 
 pub use integration::IntegrationActor;
+pub use keeper::LeaseKeeper;
 pub use supervisor::Supervisor;
 pub use writer::DbWriterActor;
 pub use writer_handle::WriterHandle;

@@ -68,6 +68,7 @@ pub(super) fn demo(args: &DemoArgs, config: Config) -> Result<Exit, CliError> {
         let stop = listen()?;
         let simulator = start_simulator(args)?;
         let app = App::new(demo_config(config, &database), Arc::new(SystemClock))?;
+        let _alone = app.sole_use()?;
         app.prepare().await?;
         let tenants = fill(&app, &simulator, args).await?;
         let mut story = Story::begin(

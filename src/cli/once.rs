@@ -56,6 +56,7 @@ pub(super) fn once(args: &OnceArgs, config: Config) -> Result<Exit, CliError> {
     in_system(async {
         let app = App::new(config, Arc::new(SystemClock))?;
         let stop = listen()?;
+        let _alone = app.sole_use()?;
         app.prepare().await?;
         let rows = app.choose(&args.integrations).await?;
         if rows.is_empty() {
@@ -72,7 +73,7 @@ pub(super) fn once(args: &OnceArgs, config: Config) -> Result<Exit, CliError> {
             }
         });
         let reports = tokio::select! {
-            reports = round => reports,
+            reports = round => reports?,
             () = stop.forced.cancelled() => {
                 return Err(CliError::new("ended at once by a second signal"));
             }

@@ -35,6 +35,7 @@ pub(super) fn run(_: &RunArgs, config: Config) -> Result<Exit, CliError> {
     in_system(async {
         let app = App::new(config, Arc::new(SystemClock))?;
         let stop = listen()?;
+        let _alone = app.sole_use()?;
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             "carrier-sync is running"

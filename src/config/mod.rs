@@ -17,6 +17,7 @@ mod database_url;
 mod health;
 mod http;
 mod layer;
+mod leases;
 mod log;
 mod origin;
 mod problem;
@@ -36,6 +37,7 @@ pub use database::{DatabaseConfig, MigrateOnStart};
 pub use database_url::{DatabaseUrl, Engine};
 pub use health::HealthConfig;
 pub use http::HttpConfig;
+pub use leases::LeasesConfig;
 pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Problem};
 pub use secrets::SecretsConfig;
@@ -97,6 +99,8 @@ pub struct Config {
     pub carriers: BTreeMap<String, CarrierConfig>,
     /// Discovery and restarts.
     pub supervisor: SupervisorConfig,
+    /// Sharing the work with other processes.
+    pub leases: LeasesConfig,
     /// Batching of writes.
     pub writer: WriterConfig,
     /// The health log.
@@ -154,6 +158,7 @@ impl Config {
             http: HttpConfig::read(reader),
             carriers: carriers::read_all(reader),
             supervisor: SupervisorConfig::read(reader),
+            leases: LeasesConfig::read(reader),
             writer: WriterConfig::read(reader),
             health: HealthConfig::read(reader),
             shutdown: ShutdownConfig::read(reader),
@@ -197,6 +202,7 @@ impl Config {
                 "no pause is longer than the latter",
             ));
         }
+        found.extend(self.leases.contradiction(settings));
         found.extend(SecretsConfig::contradiction(settings));
         found
     }

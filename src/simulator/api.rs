@@ -32,7 +32,7 @@ fn get(endpoint: Endpoint) -> actix_web::Route {
         move |request: HttpRequest, state: web::Data<State>| async move {
             let organisations = authenticated(&request, &state, endpoint);
             let account = organisations.and_then(<[u64]>::first).copied();
-            let call = state.calls.arrive(endpoint, account);
+            let call = state.calls.arrive(endpoint, account, page_size(&request));
             let response = pass_stages(&request, &state, endpoint, organisations, &call).await;
             call.finish(response.status().as_u16());
             response
@@ -118,6 +118,11 @@ fn authenticated<'a>(
         .keyring
         .open(header.and_then(|value| value.to_str().ok()))?;
     (!state.faults.revokes(endpoint, organisations)).then_some(organisations)
+}
+
+fn page_size(request: &HttpRequest) -> Option<u64> {
+    let mut asked = request.query_string().split('&');
+    asked.find_map(|pair| pair.strip_prefix("limit=")?.parse().ok())
 }
 
 async fn delay(state: &State, call_number: u64) {

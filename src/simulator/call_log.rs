@@ -61,9 +61,14 @@ impl CallLog {
     }
 
     /// Counts a call until the guard is finished or dropped.
-    pub(super) fn arrive(&self, endpoint: Endpoint, account: Option<u64>) -> OngoingCall {
+    pub(super) fn arrive(
+        &self,
+        endpoint: Endpoint,
+        account: Option<u64>,
+        page_size: Option<u64>,
+    ) -> OngoingCall {
         let mut log = self.lock();
-        let number = log.arrive(endpoint, account);
+        let number = log.arrive(endpoint, account, page_size);
         let generation = log.generation;
         OngoingCall {
             log: self.clone(),
@@ -81,6 +86,10 @@ impl CallLog {
             arrivals: log.arrivals.iter().cloned().collect(),
             ..log.calls.clone()
         }
+    }
+
+    pub(super) fn age_micros(&self) -> u64 {
+        micros(self.lock().since.elapsed())
     }
 
     /// Forgets everything; calls still under way are no longer counted.
@@ -106,7 +115,7 @@ impl Log {
         }
     }
 
-    fn arrive(&mut self, endpoint: Endpoint, account: Option<u64>) -> u64 {
+    fn arrive(&mut self, endpoint: Endpoint, account: Option<u64>, page_size: Option<u64>) -> u64 {
         let at = self.since.elapsed();
         let number = self.calls.total;
         self.calls.total += 1;
@@ -125,11 +134,11 @@ impl Log {
             self.arrivals.pop_front();
             self.calls.arrivals_dropped += 1;
         }
-        let at_micros = u64::try_from(at.as_micros()).unwrap_or(u64::MAX);
         self.arrivals.push_back(Arrival {
-            at_micros,
+            at_micros: micros(at),
             orgid: account,
             endpoint,
+            page_size,
             status: None,
         });
         number
@@ -156,6 +165,10 @@ impl Log {
             arrival.status = call.status;
         }
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A call under way. Dropped without [`finish`](OngoingCall::finish), it was abandoned.
@@ -201,8 +214,8 @@ mod tests {
     #[test]
     fn an_abandoned_call_is_told_from_an_answered_one() {
         let log = CallLog::new();
-        let first = log.arrive(Endpoint::Devices, Some(7));
-        let second = log.arrive(Endpoint::Devices, None);
+        let first = log.arrive(Endpoint::Devices, Some(7), None);
+        let second = log.arrive(Endpoint::Devices, None, Some(100));
         first.finish(200);
         drop(second);
         let calls = log.snapshot();
@@ -224,7 +237,7 @@ mod tests {
     #[test]
     fn a_call_from_before_a_reset_is_not_counted_after_it() {
         let log = CallLog::new();
-        let call = log.arrive(Endpoint::Devices, Some(7));
+        let call = log.arrive(Endpoint::Devices, Some(7), None);
         log.reset();
         call.finish(200);
         let calls = log.snapshot();

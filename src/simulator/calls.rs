@@ -73,6 +73,8 @@ pub struct Arrival {
     pub orgid: Option<u64>,
     /// What was asked.
     pub endpoint: Endpoint,
+    /// Rows that the caller wanted on a page, if it said so.
+    pub page_size: Option<u64>,
     /// The answer; `None`: none (yet).
     pub status: Option<u16>,
 }

@@ -154,6 +154,12 @@ impl Simulator {
         self.state.calls.snapshot()
     }
 
+    /// Microseconds since the start or the last reset: now, as [`Calls::arrivals`] counts it.
+    #[must_use]
+    pub fn log_age_micros(&self) -> u64 {
+        self.state.calls.age_micros()
+    }
+
     /// Forgets what was asked.
     pub fn reset_calls(&self) {
         self.state.calls.reset();

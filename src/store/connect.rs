@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::postgres::PostgresStore;
-use super::sqlite::SqliteStore;
+use super::leases::Leases;
+use super::postgres::{PostgresLeases, PostgresStore};
+use super::sqlite::{SoleUse, SqliteStore};
 use super::{Store, StoreError};
 
 /// Where the database is and how long to wait for it. Every duration is above zero.
@@ -16,7 +17,8 @@ use super::{Store, StoreError};
 pub struct StoreOptions {
     /// `postgres://…`, `postgresql://…`, `sqlite://PATH` or `sqlite::memory:`.
     pub url: SecretString,
-    /// Most connections held at once. SQLite always uses one: it has one writer anyway.
+    /// Most connections held at once, one of them for the leases. SQLite always uses one: it has one
+    /// writer anyway.
     pub max_connections: u32,
     /// How long a call waits for a connection, connecting included.
     pub acquire_timeout: Duration,
@@ -41,6 +43,34 @@ pub fn connect(options: &StoreOptions) -> Result<Arc<dyn Store>, StoreError> {
             describe(scheme)
         ))),
     }
+}
+
+/// How processes share this database; `None` where one process has it to itself (SQLite). Connects to
+/// nothing yet. No call takes longer than `patience`.
+///
+/// # Errors
+/// [`StoreError::Invalid`] when the URL is not one of a store.
+pub fn leases(
+    options: &StoreOptions,
+    patience: Duration,
+) -> Result<Option<Arc<dyn Leases>>, StoreError> {
+    if options.url.expose_secret().starts_with("postgres") {
+        return Ok(Some(Arc::new(PostgresLeases::connect(options, patience)?)));
+    }
+    Ok(None)
+}
+
+/// Keeps every other process from syncing with this database for as long as the value lives. `None`
+/// where several may (Postgres), or nobody else can (a database in memory).
+///
+/// # Errors
+/// [`StoreError::Invalid`] when another process has it, [`StoreError::Unavailable`] when the lock
+/// cannot be made.
+pub fn sole_use(options: &StoreOptions) -> Result<Option<SoleUse>, StoreError> {
+    if options.url.expose_secret().starts_with("postgres") {
+        return Ok(None);
+    }
+    SqliteStore::connect(options)?.sole_use()
 }
 
 /// A text without `://` may be a bare password: only what is shaped like a scheme is repeated.

@@ -6,6 +6,7 @@
 //! Every statement that touches a tenant's rows runs in a transaction confined to that tenant.
 
 mod connect;
+pub mod leases;
 mod link_rules;
 mod postgres;
 pub mod queue;
@@ -21,7 +22,8 @@ use crate::device::{
 };
 use crate::integration::{IntegrationRow, SecretColumn, SyncRecord};
 
-pub use connect::{StoreOptions, connect};
+pub use connect::{StoreOptions, connect, leases as connect_leases, sole_use};
+pub use sqlite::SoleUse;
 
 /// A year: beyond it an interval is a typing error.
 const MAX_INTERVAL_MINUTES: i64 = 365 * 24 * 60;

@@ -23,6 +23,8 @@ pub(super) enum Kind {
     Json,
     /// A count of bytes.
     Bytes,
+    /// A count of a lease's owners.
+    Epoch,
     /// Megabytes with two decimals.
     Megabytes,
     /// An instant: with a time zone, or two readers see two different instants.
@@ -119,6 +121,27 @@ pub(super) const TABLES: [Table; 3] = [
     },
 ];
 
+/// What several processes need to share the work, where the engine lets them (Postgres).
+pub(super) const SHARING: [Table; 2] = [
+    Table {
+        name: "carrier_integrations",
+        columns: &[
+            column("lease_owner", Kind::Text),
+            column("lease_epoch", Kind::Epoch),
+        ],
+    },
+    Table {
+        name: "carrier_sync_processes",
+        columns: &[
+            key("process_id", Kind::Text),
+            key("address", Kind::Text),
+            key("shares", Kind::Flag),
+            key("renewed_at", Kind::Instant),
+            key("expires_at", Kind::Instant),
+        ],
+    },
+];
+
 /// A column as a database describes it.
 #[derive(Debug, Clone)]
 pub(super) struct FoundColumn {
@@ -132,6 +155,8 @@ pub(super) struct FoundColumn {
 
 /// How one engine names types.
 pub(super) trait Dialect {
+    /// What this engine needs besides [`TABLES`].
+    fn besides(&self) -> &'static [Table];
     /// Whether the statements can work with this type.
     fn accepts(&self, kind: Kind, type_name: &str) -> bool;
     /// The type (and default) of a column that is made anew.
@@ -173,10 +198,12 @@ impl Missing {
 pub(super) fn compare(found: &[FoundColumn], dialect: &dyn Dialect) -> Result<Missing, StoreError> {
     let mut missing = Missing::default();
     let mut conflicts = Vec::new();
-    for table in &TABLES {
+    for table in TABLES.iter().chain(dialect.besides()) {
         let present: Vec<_> = found.iter().filter(|c| c.table == table.name).collect();
         if present.is_empty() {
-            missing.tables.push(table.name);
+            if !missing.tables.contains(&table.name) {
+                missing.tables.push(table.name);
+            }
             continue;
         }
         for column in table.columns {

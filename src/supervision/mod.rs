@@ -4,6 +4,7 @@
 pub mod exit;
 pub mod reconcile;
 pub mod restart;
+pub mod sharing;
 
 pub use exit::ExitReason;
 pub use restart::{Decision, RestartPolicy, Restarts};

@@ -1,10 +1,12 @@
 //! From a stored row to something that can be synced, or the reason why it cannot.
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use super::job::{Notices, SyncJob, SyncPolicy};
 use super::turns::Turns;
@@ -89,6 +91,35 @@ impl JobBuilder {
         })
     }
 
+    /// Names the account whose limits a row's calls count against: the same for rows that share it. A
+    /// keyed hash, so that it holds no secret.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when no call can be made for the row.
+    pub fn account_key(
+        &self,
+        row: &IntegrationRow,
+        hasher: &impl BuildHasher,
+    ) -> Result<u64, Misconfigured> {
+        let carrier =
+            registry::find(&row.carrier_name).map_err(|e| Misconfigured(e.to_string()))?;
+        let account = self.account(row)?;
+        let secret = account.api_secret.as_ref().map(ExposeSecret::expose_secret);
+        let host = host(&self.base(carrier, row)?);
+        let key = account.api_key.expose_secret();
+        Ok(hasher.hash_one((carrier.code(), host, key, secret)))
+    }
+
+    fn base(&self, carrier: &dyn Carrier, row: &IntegrationRow) -> Result<Url, Misconfigured> {
+        let own = row
+            .api_base_url
+            .as_deref()
+            .filter(|url| !url.trim().is_empty());
+        let allow_private = self.transport.config().allow_private_hosts;
+        parse_base_url(own.unwrap_or(carrier.base_url()), allow_private)
+            .map_err(|e| Misconfigured(e.to_string()))
+    }
+
     fn account(&self, row: &IntegrationRow) -> Result<Account, Misconfigured> {
         if !row.config.is_object() && !row.config.is_null() {
             return Err(Misconfigured("config must be a JSON object".to_owned()));
@@ -128,18 +159,10 @@ impl JobBuilder {
         tenure: Tenure,
     ) -> Result<CarrierClient, Misconfigured> {
         let wrong = |reason: &dyn std::fmt::Display| Misconfigured(reason.to_string());
-        let own = row
-            .api_base_url
-            .as_deref()
-            .filter(|url| !url.trim().is_empty());
-        let allow_private = self.transport.config().allow_private_hosts;
-        let base = parse_base_url(own.unwrap_or(carrier.base_url()), allow_private)
-            .map_err(|e| wrong(&e))?;
+        let base = self.base(carrier, row)?;
         self.allowed_hosts.check(&base).map_err(|e| wrong(&e))?;
         let authorization = carrier.authorize(account).map_err(|e| wrong(&e))?;
-        // A trailing dot names the same host.
-        let host = base.authority().replace(".:", ":");
-        let host = host.trim_end_matches('.').to_owned();
+        let host = host(&base);
         Ok(CarrierClient {
             limiter: self
                 .limits
@@ -157,6 +180,12 @@ impl JobBuilder {
             clock: Arc::clone(&self.clock),
         })
     }
+}
+
+/// A trailing dot names the same host.
+fn host(base: &Url) -> String {
+    let host = base.authority().replace(".:", ":");
+    host.trim_end_matches('.').to_owned()
 }
 
 /// The time between syncs of a row.

@@ -141,6 +141,7 @@ pub async fn sync(app: &App) -> Vec<SyncReport> {
     let rows = app.choose(&[]).await.expect("integrations can be read");
     app.sync_once(rows, &|| Arc::new(Quiet), &Stop::default(), |_| {})
         .await
+        .expect("what is free can be claimed")
 }
 
 /// Syncs the only integration once.

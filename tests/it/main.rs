@@ -21,6 +21,7 @@ mod docs;
 mod end_to_end;
 mod fleet;
 mod layers;
+mod leases;
 mod logging;
 mod per_device;
 mod postgres;

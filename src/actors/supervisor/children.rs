@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{Addr, AsyncContext, Context};
+use tokio::task::AbortHandle;
 
 use super::{MAILBOX, Supervisor, SupervisorParts};
 use crate::actors::integration::{IntegrationActor, IntegrationParts};
@@ -16,7 +17,7 @@ use crate::status::{ActorName, ActorState};
 use crate::supervision::{Decision, ExitReason, RestartPolicy, Restarts};
 use crate::sync::build::interval;
 use crate::sync::{Misconfigured, schedule};
-use crate::tenure::Tenure;
+use crate::tenure::{Epoch, Tenure};
 
 /// One integration, in whatever state of life.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub(super) struct Child {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) address: Addr<IntegrationActor>,
+    kill: AbortHandle,
     /// It has been told to end: to be replaced by its row's present form, or to be gone.
     pub(super) ending: Option<Ending>,
 }
@@ -43,18 +45,37 @@ pub(super) struct Running {
 pub(super) enum Ending {
     Replaced,
     Gone,
+    /// Another process may own it by now.
+    Lost,
 }
 
 impl Supervisor {
-    pub(super) fn stop(&mut self, id: &IntegrationId) {
-        tracing::info!(integration.id = %id, "integration is gone or switched off");
-        let Some(child) = self.children.get_mut(id) else {
-            return;
-        };
-        match &mut child.running {
+    /// Lets it finish what it has begun; then it is given up.
+    pub(super) fn stop(&mut self, id: &IntegrationId, ctx: &mut Context<Self>) {
+        let running = self.children.get_mut(id).and_then(|c| c.running.as_mut());
+        match running {
+            Some(Running {
+                ending: Some(Ending::Gone | Ending::Lost),
+                ..
+            }) => {}
             Some(running) => {
                 running.ending = Some(Ending::Gone);
                 running.address.do_send(Drain);
+            }
+            None => {
+                self.forget(id);
+                self.let_go(id, ctx);
+            }
+        }
+    }
+
+    /// Ends it at once: what it would write is another's to write.
+    pub(super) fn lose(&mut self, id: &IntegrationId) {
+        let running = self.children.get_mut(id).and_then(|c| c.running.as_mut());
+        match running {
+            Some(running) => {
+                running.ending = Some(Ending::Lost);
+                running.kill.abort();
             }
             None => self.forget(id),
         }
@@ -69,7 +90,7 @@ impl Supervisor {
     /// one integration never run at once.
     pub(super) fn replace(&mut self, row: IntegrationRow, ctx: &mut Context<Self>) {
         let id = row.id.clone();
-        let fingerprint = row.fingerprint(&self.hasher);
+        let fingerprint = self.fingerprint(&row);
         let child = self.children.entry(id.clone()).or_insert_with(|| Child {
             row: row.clone(),
             fingerprint,
@@ -108,14 +129,21 @@ impl Supervisor {
         if self.draining || child.running.is_some() {
             return;
         }
+        let Some(tenure) = self.tenure(id) else {
+            return;
+        };
+        let Some(child) = self.children.get_mut(id) else {
+            return;
+        };
         child.life += 1;
         let (life, mut row) = (child.life, child.row.clone());
         if std::mem::take(&mut child.is_due) {
             row.last_sync_at = None;
         }
-        match parts(&self.parts, writer, &row) {
+        let epoch = tenure.epoch();
+        match parts(&self.parts, writer, &row, tenure) {
             Ok(parts) => self.run(id, life, parts, &row, ctx),
-            Err(misconfigured) => self.park_misconfigured(&row, misconfigured.to_string()),
+            Err(misconfigured) => self.park_misconfigured(&row, epoch, misconfigured.to_string()),
         }
     }
 
@@ -144,7 +172,7 @@ impl Supervisor {
             },
         );
         let (supervisor, exited) = (ctx.address(), id.clone());
-        let (address, _) = spawn_watched(IntegrationActor::new(parts), MAILBOX, move |reason| {
+        let (address, kill) = spawn_watched(IntegrationActor::new(parts), MAILBOX, move |reason| {
             supervisor.do_send(ChildExited {
                 id: exited,
                 life,
@@ -154,13 +182,14 @@ impl Supervisor {
         if let Some(child) = self.children.get_mut(id) {
             child.running = Some(Running {
                 address,
+                kill,
                 ending: None,
             });
         }
     }
 
     /// A row that cannot be synced: shown and recorded, and looked at again when it changes.
-    fn park_misconfigured(&mut self, row: &IntegrationRow, reason: String) {
+    fn park_misconfigured(&mut self, row: &IntegrationRow, epoch: Option<Epoch>, reason: String) {
         tracing::error!(integration.id = %row.id, tenant.id = %row.tenant_id, reason, "parked");
         self.parts.board.update(
             &ActorName::Integration(row.id.clone()),
@@ -179,7 +208,7 @@ impl Supervisor {
         let record = SyncRecord {
             tenant_id: row.tenant_id.clone(),
             integration_id: row.id.clone(),
-            epoch: None,
+            epoch,
             started_at: None,
             outcome: Outcome::Error,
             error: Some(reason),
@@ -205,7 +234,11 @@ impl Supervisor {
             return;
         }
         match ending {
-            Some(Ending::Gone) => self.forget(&id),
+            Some(Ending::Gone) => {
+                self.forget(&id);
+                self.let_go(&id, ctx);
+            }
+            Some(Ending::Lost) => self.forget(&id),
             Some(Ending::Replaced) => self.start(&id, ctx),
             None => self.revive(&id, &reason, ctx),
         }
@@ -247,9 +280,10 @@ fn parts(
     parts: &SupervisorParts,
     writer: WriterHandle,
     row: &IntegrationRow,
+    tenure: Tenure,
 ) -> Result<IntegrationParts, Misconfigured> {
     let interval = interval(row)?;
-    let job = Arc::new(parts.builder.build(row, Tenure::sole())?);
+    let job = Arc::new(parts.builder.build(row, tenure)?);
     let phase = schedule::phase(&row.id, parts.start_spread.min(interval));
     let now = parts.clock.now();
     let last = schedule::last_that_counts(row.last_sync_at, &row.last_sync_status);

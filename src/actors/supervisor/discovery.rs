@@ -19,9 +19,12 @@ const SLOW_LOOK: Duration = Duration::from_secs(2);
 
 impl Supervisor {
     pub(super) fn discover(&mut self, ctx: &mut Context<Self>) {
+        self.next_look = None;
         if self.draining {
             return;
         }
+        self.looks += 1;
+        self.is_looking = true;
         let (parts, prepared) = (self.parts.clone(), self.prepared);
         let slow = ctx.run_later(SLOW_LOOK, |supervisor, _| supervisor.still_looking());
         let look = tokio::spawn(async move { look(&parts, prepared).await });
@@ -29,12 +32,24 @@ impl Supervisor {
             ctx.cancel_future(slow);
             let found = joined
                 .unwrap_or_else(|error| Err(StoreError::Rejected(format!("discovery: {error}"))));
+            supervisor.is_looking = false;
             let next = match found {
                 Ok(rows) => supervisor.found(rows, ctx),
                 Err(error) => supervisor.not_found(&error),
             };
-            ctx.run_later(next, Self::discover);
+            supervisor.look_after(next, ctx);
         }));
+    }
+
+    /// Looks again after `wait`, whatever was planned; a look that is under way plans the next itself.
+    pub(super) fn look_after(&mut self, wait: Duration, ctx: &mut Context<Self>) {
+        if self.is_looking {
+            return;
+        }
+        if let Some(planned) = self.next_look.take() {
+            ctx.cancel_future(planned);
+        }
+        self.next_look = Some(ctx.run_later(wait, Self::discover));
     }
 
     /// A database that is away is noticed only when the patience of a connection ends; the operator
@@ -48,14 +63,19 @@ impl Supervisor {
 
     fn found(&mut self, rows: Vec<IntegrationRow>, ctx: &mut Context<Self>) -> Duration {
         (self.prepared, self.failures) = (true, 0);
-        let wanted: BTreeMap<_, _> = rows
+        let mut wanted: BTreeMap<_, _> = rows
             .into_iter()
             .filter(|row| row.enabled && row.sync_enabled)
             .map(|row| (row.id.clone(), row))
             .collect();
-        self.post(ActorState::Idle, None, wanted.len());
-        if !self.draining {
-            self.adapt(wanted, ctx);
+        if self.draining {
+            return self.parts.discover_interval;
+        }
+        self.keep_what_is_ours(&mut wanted, ctx);
+        self.post(ActorState::Idle, self.sharing_reason(), wanted.len());
+        self.adapt(wanted, ctx);
+        if self.has_unseen_claims() {
+            return Duration::ZERO;
         }
         self.parts.discover_interval
     }
@@ -86,7 +106,7 @@ impl Supervisor {
     ) {
         let fingerprints = wanted
             .iter()
-            .map(|(id, row)| (id.clone(), row.fingerprint(&self.hasher)))
+            .map(|(id, row)| (id.clone(), self.fingerprint(row)))
             .collect();
         let present = self
             .children
@@ -95,7 +115,8 @@ impl Supervisor {
             .collect();
         let changes = reconcile(&fingerprints, &present);
         for id in changes.stop {
-            self.stop(&id);
+            tracing::info!(integration.id = %id, "integration is gone, switched off or another's");
+            self.stop(&id, ctx);
         }
         for id in changes.start.into_iter().chain(changes.restart) {
             if let Some(row) = wanted.remove(&id) {

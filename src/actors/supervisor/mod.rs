@@ -9,10 +9,12 @@
 //! |---|---|
 //! | `discovery.rs` | looking at the database, comparing, adapting |
 //! | `children.rs` | the lives of integrations' actors |
+//! | `sharing.rs` | which integrations are this process's, where several share them |
 //! | `writer_watch.rs` | the lives of the writer |
 
 mod children;
 mod discovery;
+pub(crate) mod sharing;
 mod writer_watch;
 
 use std::collections::BTreeMap;
@@ -20,9 +22,10 @@ use std::collections::hash_map::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Context, Handler, ResponseFuture};
+use actix::{Actor, Context, Handler, ResponseFuture, SpawnHandle};
 use tokio::sync::mpsc;
 
+use super::keeper::LeaseKeeper;
 use super::messages::{ChildExited, Drain, WriterExited};
 use super::writer::WriterPolicy;
 use super::writer_handle::WriterHandle;
@@ -33,6 +36,7 @@ use crate::store::Store;
 use crate::supervision::Restarts;
 use crate::sync::JobBuilder;
 use children::Child;
+use sharing::Sharing;
 
 /// Messages an actor may have waiting; back-pressure comes from replies, not from this.
 const MAILBOX: usize = 64;
@@ -62,6 +66,8 @@ pub struct SupervisorParts {
     pub migrate: bool,
     /// Run as a role that row-level security does not bind.
     pub allow_privileged_role: bool,
+    /// This process's place among several; `None`: it has the database to itself.
+    pub keeper: Option<Arc<LeaseKeeper>>,
     /// Asks the process to drain and exit 1, with the reason.
     pub escalate: mpsc::UnboundedSender<String>,
 }
@@ -78,6 +84,13 @@ pub struct Supervisor {
     prepared: bool,
     /// Discoveries in a row that failed.
     failures: u32,
+    /// Discoveries begun.
+    looks: u64,
+    is_looking: bool,
+    /// The timer of the next discovery.
+    next_look: Option<SpawnHandle>,
+    /// What is ours of the integrations; `None`: all of them.
+    sharing: Option<Sharing>,
     draining: bool,
 }
 
@@ -86,6 +99,7 @@ impl Supervisor {
     #[must_use]
     pub fn new(parts: SupervisorParts) -> Self {
         Self {
+            sharing: parts.keeper.clone().map(Sharing::of),
             parts,
             hasher: RandomState::new(),
             children: BTreeMap::new(),
@@ -93,6 +107,9 @@ impl Supervisor {
             writer_restarts: Restarts::default(),
             prepared: false,
             failures: 0,
+            looks: 0,
+            is_looking: false,
+            next_look: None,
             draining: false,
         }
     }
@@ -134,7 +151,8 @@ impl Handler<WriterExited> for Supervisor {
     }
 }
 
-/// Against the flow of data: no discovery, then the integrations, then the writer with what they left.
+/// Against the flow of data: no discovery, then the integrations, then the writer with what they left,
+/// then the leases, so that others take over what has come to its end.
 impl Handler<Drain> for Supervisor {
     type Result = ResponseFuture<()>;
 
@@ -146,12 +164,15 @@ impl Handler<Drain> for Supervisor {
             .values()
             .filter_map(|child| Some(child.running.as_ref()?.address.send(Drain)))
             .collect();
-        let writer = self.writer.clone();
+        let (writer, keeper) = (self.writer.clone(), self.parts.keeper.clone());
         Box::pin(async move {
             // An actor that is gone already has nothing left to drain.
             let _ = futures_util::future::join_all(children).await;
             if let Some(writer) = writer {
                 let _ = writer.address().send(Drain).await;
+            }
+            if let Some(keeper) = keeper {
+                keeper.leave().await;
             }
         })
     }

@@ -1,14 +1,16 @@
 //! Whether the service may start here: the columns, the policies, and a role that they bind.
 
+use std::collections::BTreeSet;
+
 use sqlx::{Connection, PgConnection, Row, query, query_as, query_scalar};
 
 use super::dialect::PostgresDialect;
 use super::error::classify;
 use super::scope::{Limits, Scope, enter};
 use crate::store::StoreError;
-use crate::store::schema::{FoundColumn, TABLES, compare, not_migrated};
+use crate::store::schema::{FoundColumn, SHARING, TABLES, compare, not_migrated};
 
-/// A privilege that the service's own calls need.
+/// A privilege that the service's own calls need, on these columns; without any, on the table.
 #[derive(Debug)]
 pub(super) struct Needed {
     pub(super) privilege: &'static str,
@@ -16,9 +18,9 @@ pub(super) struct Needed {
     pub(super) columns: &'static [&'static str],
 }
 
-/// Exactly what `Store`'s first group of calls needs: no row is ever made or removed by the service,
-/// and no other column of an adopted table is its business.
-pub(super) const NEEDED: [Needed; 4] = [
+/// Exactly what `Store`'s first group of calls and `Leases` need: no row of a tenant is ever made or
+/// removed by the service, and no other column of an adopted table is its business.
+pub(super) const NEEDED: [Needed; 8] = [
     Needed {
         privilege: "SELECT",
         table: "carrier_integrations",
@@ -39,6 +41,7 @@ pub(super) const NEEDED: [Needed; 4] = [
             "last_success_at",
             "last_sync_status",
             "last_sync_error",
+            "lease_owner",
             "lease_epoch",
         ],
     },
@@ -51,7 +54,30 @@ pub(super) const NEEDED: [Needed; 4] = [
             "last_sync_status",
             "last_sync_error",
             "updated_at",
+            "lease_owner",
+            "lease_epoch",
         ],
+    },
+    Needed {
+        privilege: "SELECT",
+        table: "carrier_sync_processes",
+        columns: PROCESS_COLUMNS,
+    },
+    Needed {
+        privilege: "INSERT",
+        table: "carrier_sync_processes",
+        columns: PROCESS_COLUMNS,
+    },
+    Needed {
+        privilege: "UPDATE",
+        table: "carrier_sync_processes",
+        columns: &["renewed_at", "expires_at"],
+    },
+    // Of rows that have run out, and of its own: a table has no finer right to it.
+    Needed {
+        privilege: "DELETE",
+        table: "carrier_sync_processes",
+        columns: &[],
     },
     Needed {
         privilege: "SELECT",
@@ -90,6 +116,14 @@ pub(super) const NEEDED: [Needed; 4] = [
     },
 ];
 
+const PROCESS_COLUMNS: &[&str] = &[
+    "process_id",
+    "address",
+    "shares",
+    "renewed_at",
+    "expires_at",
+];
+
 pub(super) async fn check(
     connection: &mut PgConnection,
     limits: &Limits,
@@ -114,6 +148,8 @@ pub(super) async fn check(
 pub(super) async fn columns(
     transaction: &mut PgConnection,
 ) -> Result<Vec<FoundColumn>, StoreError> {
+    let names: BTreeSet<_> = TABLES.iter().chain(&SHARING).map(|t| t.name).collect();
+    let names: Vec<_> = names.into_iter().collect();
     let rows = query(
         "SELECT t.name, a.attname::text, y.typname::text, format_type(a.atttypid, a.atttypmod) \
          FROM UNNEST($1::text[]) AS t (name) \
@@ -121,7 +157,7 @@ pub(super) async fn columns(
          JOIN pg_type y ON y.oid = a.atttypid \
          WHERE a.attnum > 0 AND NOT a.attisdropped ORDER BY t.name, a.attnum",
     )
-    .bind(TABLES.iter().map(|table| table.name).collect::<Vec<_>>())
+    .bind(names)
     .fetch_all(transaction)
     .await
     .map_err(|e| classify(&e))?;
@@ -228,6 +264,18 @@ async fn check_role(transaction: &mut PgConnection) -> Result<(), StoreError> {
 async fn check_privileges(transaction: &mut PgConnection) -> Result<(), StoreError> {
     let mut lacking = Vec::new();
     for needed in &NEEDED {
+        if needed.columns.is_empty() {
+            let may: bool = query_scalar("SELECT has_table_privilege(to_regclass($1), $2)")
+                .bind(needed.table)
+                .bind(needed.privilege)
+                .fetch_one(&mut *transaction)
+                .await
+                .map_err(|e| classify(&e))?;
+            if !may {
+                lacking.push(format!("{} on {}", needed.privilege, needed.table));
+            }
+            continue;
+        }
         let columns: Vec<String> = query_scalar(
             "SELECT c FROM UNNEST($2::text[]) AS c \
              WHERE NOT has_column_privilege(to_regclass($1), c, $3)",

@@ -1,12 +1,16 @@
 //! How Postgres names types, which of them the statements can work with, and how to convert the rest.
 
-use crate::store::schema::{Column, Dialect, FoundColumn, Kind};
+use crate::store::schema::{Column, Dialect, FoundColumn, Kind, SHARING, Table};
 
 /// Types by their plain name (`pg_type.typname`).
 #[derive(Debug)]
 pub(super) struct PostgresDialect;
 
 impl Dialect for PostgresDialect {
+    fn besides(&self) -> &'static [Table] {
+        &SHARING
+    }
+
     fn accepts(&self, kind: Kind, type_name: &str) -> bool {
         let accepted: &[&str] = match kind {
             Kind::Id => &["text", "varchar", "uuid", "int4", "int8"],
@@ -15,6 +19,7 @@ impl Dialect for PostgresDialect {
             Kind::Minutes => &["int2", "int4", "int8"],
             Kind::Json => &["json", "jsonb"],
             Kind::Bytes => &["int8", "numeric"],
+            Kind::Epoch => &["int8"],
             Kind::Megabytes => &["numeric", "float8", "float4"],
             Kind::Instant => &["timestamptz"],
             Kind::Informative => return true,
@@ -30,6 +35,7 @@ impl Dialect for PostgresDialect {
             Kind::Minutes => "integer NOT NULL DEFAULT 60",
             Kind::Json => "jsonb NOT NULL DEFAULT '{}'",
             Kind::Bytes => "bigint",
+            Kind::Epoch => "bigint NOT NULL DEFAULT 0",
             Kind::Megabytes => "numeric",
             Kind::Instant | Kind::Informative => "timestamptz",
         }

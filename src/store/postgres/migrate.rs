@@ -145,7 +145,8 @@ async fn grant(transaction: &mut PgConnection, role: &str) -> Result<(), StoreEr
     let schemas: Vec<String> = query_scalar(
         "SELECT DISTINCT relnamespace::regnamespace::text FROM pg_class \
          WHERE oid = ANY (ARRAY[to_regclass('carrier_integrations'), \
-                                to_regclass('device_connections')])",
+                                to_regclass('device_connections'), \
+                                to_regclass('carrier_sync_processes')])",
     )
     .fetch_all(&mut *transaction)
     .await
@@ -155,9 +156,12 @@ async fn grant(transaction: &mut PgConnection, role: &str) -> Result<(), StoreEr
         .iter()
         .map(|schema| format!("GRANT USAGE ON SCHEMA {schema} TO {role}"));
     let on_columns = check::NEEDED.iter().map(|needed| {
-        let columns = needed.columns.join(", ");
+        let columns = match needed.columns {
+            [] => String::new(),
+            columns => format!(" ({})", columns.join(", ")),
+        };
         format!(
-            "GRANT {} ({columns}) ON {} TO {role}",
+            "GRANT {}{columns} ON {} TO {role}",
             needed.privilege, needed.table
         )
     });

@@ -8,6 +8,7 @@ mod admin;
 mod check;
 mod dialect;
 mod error;
+mod leases;
 mod link;
 mod migrate;
 mod read;
@@ -26,6 +27,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool, Postgres};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
+
+pub(super) use self::leases::PostgresLeases;
 
 use self::error::{classify, for_administrator, for_service};
 use self::scope::Limits;
@@ -75,20 +78,19 @@ pub(super) struct PostgresStore {
 impl PostgresStore {
     /// Makes the pool; connects to nothing yet.
     pub(super) fn connect(options: &StoreOptions) -> Result<Self, StoreError> {
-        let connection = connect_options(options.url.expose_secret()).ok_or_else(|| {
-            StoreError::Invalid(format!(
-                "the database URL cannot be read; it is postgres://USER:PASSWORD@HOST:PORT/DATABASE \
-                 with special characters percent-encoded, and may set {}",
-                URL_PARAMETERS.join(", ")
-            ))
-        })?;
+        let connection = connection_of(options)?;
         let pool = PgPoolOptions::new()
-            .max_connections(options.max_connections.max(1))
+            // One is the leases', which must not wait behind the syncs.
+            .max_connections(options.max_connections.saturating_sub(1).max(1))
             .acquire_timeout(options.acquire_timeout)
             .connect_lazy_with(connection);
         Ok(Self {
             pool,
-            limits: Limits::new(options.statement_timeout, options.lock_timeout),
+            limits: Limits::new(
+                options.statement_timeout,
+                options.lock_timeout,
+                is_pooled(options.url.expose_secret()),
+            ),
             call_timeout: options
                 .statement_timeout
                 .saturating_mul(STATEMENTS_PER_CALL),
@@ -131,6 +133,24 @@ fn settle<T>(
         Err(StoreError::Unavailable(
             "no answer within the time limit".into(),
         ))
+    })
+}
+
+fn connection_of(options: &StoreOptions) -> Result<PgConnectOptions, StoreError> {
+    connect_options(options.url.expose_secret()).ok_or_else(|| {
+        StoreError::Invalid(format!(
+            "the database URL cannot be read; it is postgres://USER:PASSWORD@HOST:PORT/DATABASE \
+             with special characters percent-encoded, and may set {}",
+            URL_PARAMETERS.join(", ")
+        ))
+    })
+}
+
+/// Whether the operator has said that a pooler stands between: by keeping no prepared statements.
+fn is_pooled(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| {
+        url.query_pairs()
+            .any(|(key, value)| key == "statement-cache-capacity" && value == "0")
     })
 }
 

@@ -5,27 +5,38 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection, Postgres, Transaction, query};
+use sqlx::{Connection, PgConnection, Postgres, Transaction, query, raw_sql};
 
 use super::error::classify;
 use crate::device::TenantId;
 use crate::store::StoreError;
 
-/// Time limits of a transaction, as `set_config` takes them: milliseconds.
+/// A transaction of ours computes nothing between its statements. One that is idle for longer belongs to
+/// a process that is frozen or cut off, and holds rows that another may have to take over.
+const SHORTEST_IDLE: Duration = Duration::from_secs(1);
+const LONGEST_IDLE: Duration = Duration::from_secs(10);
+
+/// Limits of a transaction; times as `set_config` takes them: milliseconds.
 #[derive(Debug)]
 pub(super) struct Limits {
     statement_timeout: String,
     lock_timeout: String,
+    idle_timeout: String,
+    /// The server's connection is shared with other clients, by a pooler: the names of prepared
+    /// statements are theirs too.
+    is_pooled: bool,
 }
 
 impl Limits {
-    pub(super) fn new(statement: Duration, lock: Duration) -> Self {
+    pub(super) fn new(statement: Duration, lock: Duration, is_pooled: bool) -> Self {
         // Zero would switch a limit off; the server counts in a signed 32-bit number.
         let milliseconds =
             |limit: Duration| limit.as_millis().clamp(1, i32::MAX as u128).to_string();
         Self {
             statement_timeout: milliseconds(statement),
             lock_timeout: milliseconds(lock),
+            idle_timeout: milliseconds(lock.clamp(SHORTEST_IDLE, LONGEST_IDLE)),
+            is_pooled,
         }
     }
 
@@ -45,7 +56,11 @@ pub(super) enum Scope<'a> {
 
 const CONFINE: &str = "\
     SELECT set_config('app.tenant_id', $1, true), set_config('app.role', 'iot_service', true), \
-           set_config('statement_timeout', $2, true), set_config('lock_timeout', $3, true)";
+           set_config('statement_timeout', $2, true), set_config('lock_timeout', $3, true), \
+           set_config('idle_in_transaction_session_timeout', $4, true)";
+/// sqlx names every statement, also one that it does not keep, and another client of the same server
+/// connection has counted from one as well.
+const FORGET_STATEMENTS: &str = "DEALLOCATE ALL";
 
 /// Only for this transaction, and in one trip with its begin.
 const BEGIN_WRITING: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan";
@@ -61,10 +76,17 @@ pub(super) async fn enter(
         Scope::Tenant(tenant) => tenant.as_str(),
         Scope::AllTenants => "",
     };
+    if limits.is_pooled {
+        raw_sql(FORGET_STATEMENTS)
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| classify(&error))?;
+    }
     query(CONFINE)
         .bind(tenant)
         .bind(&limits.statement_timeout)
         .bind(&limits.lock_timeout)
+        .bind(&limits.idle_timeout)
         .execute(transaction)
         .await
         .map_err(|error| classify(&error))?;
@@ -108,8 +130,8 @@ mod tests {
     /// its own. It would still be there for whoever shares the connection behind a pooler.
     #[test]
     fn every_setting_ends_with_its_transaction() {
-        assert_eq!(CONFINE.matches("set_config(").count(), 4);
-        assert_eq!(CONFINE.matches(", true)").count(), 4);
+        assert_eq!(CONFINE.matches("set_config(").count(), 5);
+        assert_eq!(CONFINE.matches(", true)").count(), 5);
         assert!(CONFINE_NEXT.ends_with(", true)"));
         assert!(BEGIN_WRITING.starts_with("BEGIN; SET LOCAL "));
         assert_eq!(BEGIN_WRITING.matches("SET ").count(), 1);

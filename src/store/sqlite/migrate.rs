@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Connection, SqliteConnection, query_as, query_scalar, 
 use super::error::{classify, row_fault};
 use crate::store::StoreError;
 use crate::store::schema::{
-    Column, Dialect, FoundColumn, Kind, Missing, TABLES, compare, not_migrated,
+    Column, Dialect, FoundColumn, Kind, Missing, TABLES, Table, compare, not_migrated,
 };
 
 /// The same name as in Postgres.
@@ -120,6 +120,11 @@ async fn missing(connection: &mut SqliteConnection) -> Result<Missing, StoreErro
 struct SqliteDialect;
 
 impl Dialect for SqliteDialect {
+    /// One process has the file to itself: there is nothing to share.
+    fn besides(&self) -> &'static [Table] {
+        &[]
+    }
+
     fn accepts(&self, kind: Kind, declared: &str) -> bool {
         let is_text = matches!(
             declared,
@@ -132,7 +137,9 @@ impl Dialect for SqliteDialect {
         match kind {
             Kind::Id => is_text || is_integer || declared == "uuid",
             Kind::Text | Kind::Outcome => is_text,
-            Kind::Flag | Kind::Minutes | Kind::Bytes => is_integer || declared == "numeric",
+            Kind::Flag | Kind::Minutes | Kind::Bytes | Kind::Epoch => {
+                is_integer || declared == "numeric"
+            }
             Kind::Json => is_text || matches!(declared, "json" | "jsonb"),
             Kind::Megabytes => {
                 matches!(
@@ -152,7 +159,7 @@ impl Dialect for SqliteDialect {
             Kind::Flag => "INTEGER NOT NULL DEFAULT 1",
             Kind::Minutes => "INTEGER NOT NULL DEFAULT 60",
             Kind::Json => "TEXT NOT NULL DEFAULT '{}'",
-            Kind::Bytes => "INTEGER",
+            Kind::Bytes | Kind::Epoch => "INTEGER",
             Kind::Megabytes => "REAL",
         }
     }

@@ -10,6 +10,7 @@ mod file;
 mod migrate;
 mod read;
 mod secrets;
+mod sole_use;
 mod time;
 mod write;
 
@@ -21,6 +22,8 @@ use secrecy::ExposeSecret;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite, SqlitePool};
+
+pub use self::sole_use::SoleUse;
 
 use self::error::classify;
 use super::{
@@ -73,6 +76,11 @@ impl SqliteStore {
             .acquire_timeout(options.acquire_timeout)
             .connect_lazy_with(connection);
         Ok(Self { pool, file })
+    }
+
+    /// See [`crate::store::sole_use`].
+    pub(super) fn sole_use(&self) -> Result<Option<SoleUse>, StoreError> {
+        self.file.as_deref().map(SoleUse::of).transpose()
     }
 
     async fn acquire(&self) -> Result<PoolConnection<Sqlite>, StoreError> {

@@ -59,6 +59,10 @@ impl Child {
         Self { child, home }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal to this child and to nobody else.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();

@@ -6,7 +6,7 @@
 //! `actors/restarts.rs`; an idle stop and a second signal in `process/signals.rs`.
 
 mod bulkhead;
-mod child;
+pub mod child;
 mod clock_jumps;
 mod kill;
 mod memory;

@@ -74,12 +74,12 @@ impl Distant {
             meddle().await;
         };
         let mut syncing = pin!(self.service.sync_once(rows, &observe, &stop, |_| {}));
-        let mut reports = tokio::select! {
+        let reports = tokio::select! {
             // A sync that ends too early must not leave the meddling waiting for it.
             reports = &mut syncing => reports,
             () = meddling => syncing.await,
         };
-        reports.remove(0)
+        reports.expect("claimed before it was away").remove(0)
     }
 
     async fn assert_all_true(&self) {

@@ -1,0 +1,97 @@
+//! Fair shares: as processes join, leave and are killed.
+
+use std::time::Instant;
+
+use super::{BEAT, LEASE, SLACK, Stage};
+use crate::fleet::in_system;
+
+#[test]
+fn three_share_three_hundred_and_a_killed_one_is_replaced_in_time() {
+    in_system(async {
+        let mut stage = Stage::set(300, 2, std::time::Duration::ZERO).await;
+        let (first, mut second, third) = (stage.run(1001), stage.run(1002), stage.run(1003));
+        let held = stage.until_fair(&[&first, &second, &third]).await;
+        stage.until_all_synced().await;
+        for (id, calls) in stage.calls() {
+            let mut callers: Vec<u64> = calls.iter().map(|(_, mark)| *mark).collect();
+            callers.dedup();
+            assert_eq!(
+                callers.len(),
+                1,
+                "{id}: whoever took it over found it synced"
+            );
+        }
+        stage.assert_owners_only().await;
+
+        let orphans = &held[&second.child.id()];
+        stage.make_due().await;
+        let killed_at = stage.now();
+        second.child.kill();
+        let held = stage.until_fair(&[&first, &third]).await;
+        stage
+            .until(
+                "orphans are synced again",
+                "last_sync_at IS NULL AND id = ANY \
+            (SELECT integration FROM audit WHERE writer = '1002')",
+            )
+            .await;
+        let latest = killed_at + (LEASE + 2 * BEAT + SLACK).as_micros() as u64;
+        let calls = stage.calls();
+        for id in orphans {
+            let calls = &calls[id];
+            let taken_over = calls
+                .iter()
+                .find(|(at, mark)| *at > killed_at && *mark != 1002);
+            let (at, _) = taken_over.expect("somebody has called for it");
+            assert!(*at <= latest, "{id} came {} µs late", at - latest);
+        }
+        for id in held.values().flatten().filter(|id| !orphans.contains(id)) {
+            let again = calls[id].iter().any(|(at, _)| *at > killed_at);
+            assert!(!again, "{id} stayed where it was, and was not due there");
+        }
+        stage.assert_owners_only().await;
+        stage
+            .assert_written_by_owners(&[&first, &second, &third])
+            .await;
+    });
+}
+
+#[test]
+fn who_joins_has_its_share_after_two_beats_and_who_leaves_hands_over_at_once() {
+    in_system(async {
+        let mut stage = Stage::set(5, 2, std::time::Duration::ZERO).await;
+        let first = stage.run(1001);
+        stage.until_fair(&[&first]).await;
+        stage.until_all_synced().await;
+        let mut second = stage.run(1002);
+        let joined = Instant::now();
+        let held = stage.until_fair(&[&first, &second]).await;
+        assert!(
+            joined.elapsed() < 2 * BEAT + SLACK,
+            "{:?}",
+            joined.elapsed()
+        );
+        assert_eq!(
+            held[&first.child.id()].len(),
+            3,
+            "who has most keeps the odd one"
+        );
+
+        stage.make_due().await;
+        second.child.signal("TERM");
+        let (status, _) = second.child.ends();
+        assert!(status.success(), "{}", second.child.log());
+        let left = Instant::now();
+        stage.until_fair(&[&first]).await;
+        assert!(left.elapsed() < BEAT + SLACK, "{:?}", left.elapsed());
+        let handed_over = &held[&second.child.id()];
+        stage
+            .until(
+                "they are synced",
+                &format!("last_sync_at IS NULL AND id = '{}'", handed_over[0]),
+            )
+            .await;
+        stage.assert_owners_only().await;
+        stage.assert_written_by_owners(&[&first, &second]).await;
+    });
+}
