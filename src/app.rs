@@ -3,19 +3,21 @@
 //! ```text
 //! Config ─► Store ──────────────┐
 //!        ─► Transport, Limits ──┼─► JobBuilder ─► Supervisor ─► actors   (`serve`)
-//!        ─► Board, Clock ───────┘             └─► attempts at once       (`sync_once`)
+//!        ─► Board, Clock, slots ┘             └─► attempts at once       (`sync_once`)
 //! ```
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::actors::attempt::Attempt;
 use crate::actors::messages::Drain;
+use crate::actors::slots::SyncSlots;
 use crate::actors::spawn::spawn_watched;
 use crate::actors::supervisor::SupervisorParts;
 pub use crate::actors::system::in_system;
@@ -38,8 +40,6 @@ use crate::tenure::Tenure;
 
 /// Messages an actor may have waiting; back-pressure comes from replies, not from this.
 const MAILBOX: usize = 64;
-/// Integrations that one round syncs at once.
-const AT_ONCE: usize = 64;
 /// Waits between tries of a transaction while the database is away.
 const WRITE_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -85,6 +85,8 @@ pub struct App {
     pub board: Arc<Board>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Who may sync at once.
+    slots: Arc<SyncSlots>,
     config: Config,
 }
 
@@ -118,8 +120,9 @@ impl App {
         Ok(Self {
             store: connect(&store_options(&config.database))?,
             builder: Arc::new(builder),
-            board: Arc::default(),
+            board: Arc::new(Board::new(config.health.max_integrations)),
             clock,
+            slots: SyncSlots::new(config.supervisor.max_concurrent_syncs),
             config,
         })
     }
@@ -229,7 +232,7 @@ impl App {
             .iter()
             .map(|row| self.attempt(row, &writer, observe(), stop));
         let mut reports = Vec::new();
-        let mut ended = std::pin::pin!(stream::iter(attempts).buffer_unordered(AT_ONCE));
+        let mut ended = std::pin::pin!(attempts.collect::<FuturesUnordered<_>>());
         while let Some(report) = ended.next().await {
             told(&report);
             reports.push(report);
@@ -249,12 +252,18 @@ impl App {
             Ok(job) => Arc::new(job),
             Err(misconfigured) => return self.not_begun(row, writer, misconfigured.0).await,
         };
+        // Told to stop, it is over at once, slot or not.
+        let _slot = tokio::select! {
+            slot = self.slots.take(&job) => Some(slot),
+            () = stop.asked.cancelled() => None,
+        };
         let attempt = Attempt {
             store: Arc::clone(&self.store),
             writer: writer.clone(),
             job,
             observer,
             stop: stop.asked.clone(),
+            start_late: None,
         };
         attempt.make().await
     }
@@ -301,6 +310,7 @@ impl App {
             clock: Arc::clone(&self.clock),
             writer: writer_policy(&self.config),
             queue_rows: self.config.writer.queue_rows,
+            slots: Arc::clone(&self.slots),
             discover_interval: self.config.supervisor.discover_interval,
             start_spread: self.config.supervisor.start_spread,
             parked_retry: self.config.supervisor.parked_retry,

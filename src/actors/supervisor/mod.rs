@@ -24,6 +24,7 @@ use actix::{Actor, Context, Handler, ResponseFuture};
 use tokio::sync::mpsc;
 
 use super::messages::{ChildExited, Drain, WriterExited};
+use super::slots::SyncSlots;
 use super::writer::WriterPolicy;
 use super::writer_handle::WriterHandle;
 use crate::clock::Clock;
@@ -52,6 +53,8 @@ pub struct SupervisorParts {
     pub writer: WriterPolicy,
     /// Rows that may be queued for the writer.
     pub queue_rows: usize,
+    /// Who may sync at once.
+    pub slots: Arc<SyncSlots>,
     /// Time between looks at the integrations.
     pub discover_interval: Duration,
     /// The first syncs after a start are spread over this.
