@@ -3,7 +3,7 @@
 //! ```text
 //! Config ─► Store ──────────────┐
 //!        ─► Transport, Limits ──┼─► JobBuilder ─► Supervisor ─► actors   (`serve`)
-//!        ─► Board, Clock ───────┘             └─► attempts at once       (`sync_once`)
+//!        ─► Board, Clock, slots ┘             └─► attempts at once       (`sync_once`)
 //! ```
 
 mod round;
@@ -16,6 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::actors::keeper::Terms;
 use crate::actors::messages::Drain;
+use crate::actors::slots::SyncSlots;
 use crate::actors::spawn::spawn_watched;
 use crate::actors::supervisor::SupervisorParts;
 pub use crate::actors::system::in_system;
@@ -84,6 +85,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// How processes share the database; `None`: one has it to itself.
     leases: Option<Arc<dyn Leases>>,
+    /// Who may sync at once.
+    slots: Arc<SyncSlots>,
     config: Config,
 }
 
@@ -119,8 +122,9 @@ impl App {
             store: connect(&options)?,
             leases: connect_leases(&options, config.leases.heartbeat)?,
             builder: Arc::new(builder),
-            board: Arc::default(),
+            board: Arc::new(Board::new(config.health.max_integrations)),
             clock,
+            slots: SyncSlots::new(config.supervisor.max_concurrent_syncs),
             config,
         })
     }
@@ -231,6 +235,7 @@ impl App {
             clock: Arc::clone(&self.clock),
             writer: writer_policy(&self.config),
             queue_rows: self.config.writer.queue_rows,
+            slots: Arc::clone(&self.slots),
             discover_interval: self.config.supervisor.discover_interval,
             start_spread: self.config.supervisor.start_spread,
             parked_retry: self.config.supervisor.parked_retry,

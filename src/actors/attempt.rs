@@ -26,6 +26,8 @@ pub struct Attempt {
     pub observer: Arc<dyn Observer>,
     /// Ends it early.
     pub stop: CancellationToken,
+    /// How long after its time it begins; `None`: it had no time.
+    pub start_late: Option<Duration>,
 }
 
 impl Attempt {
@@ -33,6 +35,7 @@ impl Attempt {
     /// can be reached.
     pub async fn make(self) -> SyncReport {
         let (writer, epoch) = (self.writer.clone(), self.job.tenure.epoch());
+        let start_late = self.start_late;
         let report = self.sync().await;
         if let Some(record) = report.record(epoch)
             && let Err(error) = writer.record(record).await
@@ -42,7 +45,7 @@ impl Attempt {
                 "the outcome of a sync could not be recorded"
             );
         }
-        log(&report);
+        log(&report, start_late);
         report
     }
 
@@ -105,7 +108,7 @@ async fn contained<T: Send + 'static>(
 }
 
 /// The one summary line of a sync.
-fn log(report: &SyncReport) {
+fn log(report: &SyncReport, start_late: Option<Duration>) {
     let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(
         target: "sync",
@@ -117,6 +120,7 @@ fn log(report: &SyncReport) {
         synced = report.synced,
         failed = report.failed(),
         calls = report.api_calls,
+        start_late_ms = start_late.map(milliseconds),
         permits_waited_ms = milliseconds(report.permits_waited),
         elapsed_ms = milliseconds(report.elapsed),
         error = report.error.as_deref(),

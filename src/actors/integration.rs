@@ -1,4 +1,4 @@
-//! One account's actor: a timer, and one sync in flight.
+//! One account's actor: a timer, a wait for a slot, and one sync in flight.
 //!
 //! It works, then sets its timer: a slow sync is followed by the next, never by a burst of missed
 //! ones. What a sync does is not its business (`attempt.rs`), nor what follows (`sync/schedule.rs`).
@@ -11,11 +11,13 @@ use actix::{
     SpawnHandle, WrapFuture,
 };
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::attempt::Attempt;
 use super::messages::{Drain, SyncNow};
+use super::slots::{SyncSlot, SyncSlots};
 use super::writer_handle::WriterHandle;
 use crate::clock::Clock;
 use crate::integration::Outcome;
@@ -35,6 +37,8 @@ pub struct IntegrationParts {
     pub first_delay: Duration,
     /// Time until another try where a person must change something.
     pub parked_retry: Duration,
+    /// Who may sync at once.
+    pub slots: Arc<SyncSlots>,
     /// Where devices are read.
     pub store: Arc<dyn Store>,
     /// Where updates go.
@@ -57,6 +61,10 @@ pub struct IntegrationActor {
     /// Failed syncs in a row.
     failures: u32,
     timer: Option<SpawnHandle>,
+    /// When the timer says that it is time.
+    due: Instant,
+    /// Its time has come, and it waits for a slot.
+    queued: Option<SpawnHandle>,
     /// Told when the sync in flight has ended.
     drained: Option<oneshot::Sender<()>>,
 }
@@ -75,24 +83,37 @@ impl IntegrationActor {
             calls_made,
             failures: 0,
             timer: None,
+            due: Instant::now(),
+            queued: None,
             drained: None,
         }
     }
 
     fn wait(&mut self, delay: Duration, ctx: &mut Context<Self>) {
+        self.due = Instant::now() + delay;
         self.timer = Some(ctx.run_later(delay, |actor, ctx| {
             actor.timer = None;
-            actor.begin(ctx);
+            actor.queue(ctx);
         }));
     }
 
-    fn begin(&mut self, ctx: &mut Context<Self>) {
-        if self.in_flight.is_some() || self.drained.is_some() {
+    /// Begins as soon as there is a slot; until then its state on the board is what it was.
+    fn queue(&mut self, ctx: &mut Context<Self>) {
+        if self.in_flight.is_some() || self.queued.is_some() || self.drained.is_some() {
             return;
         }
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
+        self.due = self.due.min(Instant::now());
+        let slot = self.parts.slots.take(&self.parts.job).into_actor(self);
+        self.queued = Some(ctx.spawn(slot.map(|slot, actor, ctx| {
+            actor.queued = None;
+            actor.begin(slot, ctx);
+        })));
+    }
+
+    fn begin(&mut self, slot: SyncSlot, ctx: &mut Context<Self>) {
         let stop = CancellationToken::new();
         self.in_flight = Some(stop.clone());
         self.post(|status| {
@@ -101,9 +122,18 @@ impl IntegrationActor {
             status.synced = 0;
         });
         // Ends with the actor: a restarted one must not find its predecessor's sync still under way.
-        let attempt = AbortOnDropHandle::new(tokio::spawn(self.attempt(stop).make()));
+        let (due, mut attempt) = (self.due, self.attempt(stop));
+        let attempt = AbortOnDropHandle::new(tokio::spawn(async move {
+            let _slot = slot;
+            let start_late = due.elapsed();
+            attempt.start_late = Some(start_late);
+            (attempt.make().await, start_late)
+        }));
         ctx.spawn(attempt.into_actor(self).map(|joined, actor, ctx| match joined {
-            Ok(report) => actor.ended(&report, ctx),
+            Ok((report, start_late)) => {
+                actor.post(|status| status.start_late = start_late);
+                actor.ended(&report, ctx);
+            }
             Err(error) => {
                 tracing::error!(actor = %actor.name, %error, "an attempt to sync broke off");
                 actor.broke_off(ctx);
@@ -123,6 +153,7 @@ impl IntegrationActor {
                 calls_before: self.calls_made,
             }),
             stop,
+            start_late: None,
         }
     }
 
@@ -229,7 +260,7 @@ impl Handler<SyncNow> for IntegrationActor {
     type Result = ();
 
     fn handle(&mut self, _: SyncNow, ctx: &mut Self::Context) {
-        self.begin(ctx);
+        self.queue(ctx);
     }
 }
 
@@ -242,7 +273,12 @@ impl Handler<Drain> for IntegrationActor {
         self.post(|status| status.state = ActorState::Draining);
         match &self.in_flight {
             Some(stop) => stop.cancel(),
-            None => self.end_or(ctx, |_, _| {}),
+            None => {
+                if let Some(queued) = self.queued.take() {
+                    ctx.cancel_future(queued);
+                }
+                self.end_or(ctx, |_, _| {});
+            }
         }
         Box::pin(async move {
             let _ = done.await;

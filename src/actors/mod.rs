@@ -1,6 +1,6 @@
 //! Message plumbing: who tells whom, and what happens when one dies. What is decided is decided in
 //! plain functions elsewhere (`sync/`, `supervision/`, `store/queue.rs`); this is the only folder
-//! that knows actix.
+//! that knows actix. A sync that is due waits for one of the process's slots (`slots.rs`).
 //!
 //! ```text
 //! Supervisor ── spawns, watches, restarts ──► IntegrationActor (timer, one sync in flight)
@@ -18,6 +18,7 @@ pub mod integration;
 pub mod keeper;
 pub mod messages;
 pub mod round;
+pub mod slots;
 pub mod spawn;
 pub mod supervisor;
 pub mod system;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{App, AppError};
@@ -18,9 +19,6 @@ use crate::shutdown::Stop;
 use crate::store::StoreError;
 use crate::sync::{Halt, Observer, SyncReport};
 use crate::tenure::Tenure;
-
-/// Integrations that one round syncs at once.
-const AT_ONCE: usize = 64;
 
 impl App {
     /// The integrations of one round: those named, or all whose timer is on.
@@ -83,7 +81,7 @@ impl App {
             .iter()
             .filter_map(|row| Some((row, claimed.ours.get(&row.id)?)))
             .map(|(row, tenure)| self.attempt(row, tenure, &writer, observe(), stop));
-        let mut ended = std::pin::pin!(stream::iter(attempts).buffer_unordered(AT_ONCE));
+        let mut ended = std::pin::pin!(attempts.collect::<FuturesUnordered<_>>());
         while let Some(report) = ended.next().await {
             told(&report);
             reports.push(report);
@@ -140,12 +138,18 @@ impl App {
                 return self.not_begun(row, tenure, writer, reason).await;
             }
         };
+        // Told to stop, it is over at once, slot or not.
+        let _slot = tokio::select! {
+            slot = self.slots.take(&job) => Some(slot),
+            () = stop.asked.cancelled() => None,
+        };
         let attempt = Attempt {
             store: Arc::clone(&self.store),
             writer: writer.clone(),
             job,
             observer,
             stop: stop.asked.clone(),
+            start_late: None,
         };
         attempt.make().await
     }

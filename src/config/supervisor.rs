@@ -1,5 +1,6 @@
-//! `[supervisor]`: when integrations are looked for, started and tried again.
+//! `[supervisor]`: when integrations are looked for, started and tried again, and how many sync at once.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::reader::Reader;
@@ -9,6 +10,8 @@ use super::reader::Reader;
 pub struct SupervisorConfig {
     /// Between two looks at the integrations.
     pub discover_interval: Duration,
+    /// Syncs at once, in the whole process.
+    pub max_concurrent_syncs: NonZeroUsize,
     /// First syncs are spread over this; zero: all at once.
     pub start_spread: Duration,
     /// Between two attempts at an integration that keeps crashing.
@@ -19,6 +22,10 @@ impl SupervisorConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         Self {
             discover_interval: reader.duration("supervisor.discover_interval"),
+            max_concurrent_syncs: reader
+                .count("supervisor.max_concurrent_syncs")
+                .try_into()
+                .unwrap_or(NonZeroUsize::MAX),
             start_spread: reader.duration_or_zero("supervisor.start_spread"),
             parked_retry: reader.duration("supervisor.parked_retry"),
         }

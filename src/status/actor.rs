@@ -47,6 +47,12 @@ pub enum ActorState {
 }
 
 impl ActorState {
+    /// Whether it is as it should be, and no person need look at it.
+    #[must_use]
+    pub const fn is_well(self) -> bool {
+        matches!(self, Self::Idle | Self::Syncing | Self::Draining)
+    }
+
     /// The word in health events and on pages.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -88,6 +94,8 @@ pub struct ActorStatus {
     pub in_flight: usize,
     /// Rows waiting to be written.
     pub queue_depth: usize,
+    /// How long after its time the last sync began.
+    pub start_late: Duration,
     /// Time spent waiting for permits.
     pub permits_waited: Duration,
     /// Calls made to the carrier.
@@ -109,6 +117,7 @@ impl Default for ActorStatus {
             restarts: 0,
             in_flight: 0,
             queue_depth: 0,
+            start_late: Duration::ZERO,
             permits_waited: Duration::ZERO,
             calls_made: 0,
         }

@@ -7,14 +7,26 @@ use chrono::{DateTime, Utc};
 
 use super::actor::{ActorName, ActorStatus};
 use super::health;
+use super::summary::Summary;
 
 /// Every actor's snapshot.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Board {
     actors: Mutex<BTreeMap<ActorName, ActorStatus>>,
+    /// With more integrations than this, those that are well are told in sum.
+    max_told: usize,
 }
 
 impl Board {
+    /// An empty board, of which up to `max_told` integrations are logged one by one.
+    #[must_use]
+    pub fn new(max_told: usize) -> Self {
+        Self {
+            actors: Mutex::default(),
+            max_told,
+        }
+    }
+
     /// Changes one actor's snapshot; a change of state is a health event.
     pub fn update(
         &self,
@@ -22,17 +34,30 @@ impl Board {
         now: DateTime<Utc>,
         change: impl FnOnce(&mut ActorStatus),
     ) {
-        let (before, after) = {
+        let (before, after, is_routine) = {
             let mut actors = self.lock();
-            let status = actors.entry(name.clone()).or_default();
+            if !actors.contains_key(name) {
+                actors.insert(name.clone(), ActorStatus::default());
+            }
+            let is_crowd = integrations(&actors) > self.max_told;
+            let Some(status) = actors.get_mut(name) else {
+                return;
+            };
             let before = status.state;
             change(status);
             if status.state == before {
                 return;
             }
-            (before, status.clone())
+            let is_routine = is_crowd
+                && matches!(name, ActorName::Integration(_))
+                && before.is_well()
+                && status.state.is_well();
+            if is_routine && !health::tells_routine() {
+                return;
+            }
+            (before, status.clone(), is_routine)
         };
-        health::log_transition(name, &after, before, now);
+        health::log_transition(name, &after, (before, is_routine), now);
     }
 
     /// Forgets an integration whose row is gone.
@@ -55,10 +80,32 @@ impl Board {
             .collect()
     }
 
-    /// Logs every snapshot now.
+    /// Logs the state of everyone now: one by one, or of many integrations those in trouble, and all of
+    /// them in sum.
     pub fn log_health(&self, now: DateTime<Utc>) {
-        for (name, status) in self.snapshot() {
+        // Copied before it is logged: whoever posts must not wait for the log.
+        let (told, summary) = {
+            let actors = self.lock();
+            let is_crowd = integrations(&actors) > self.max_told;
+            let told: Vec<_> = actors
+                .iter()
+                .filter(|(name, status)| {
+                    !is_crowd
+                        || !matches!(name, ActorName::Integration(_))
+                        || !status.state.is_well()
+                })
+                .map(|(name, status)| (name.clone(), status.clone()))
+                .collect();
+            (
+                told,
+                is_crowd.then(|| Summary::of(integration_statuses(&actors))),
+            )
+        };
+        for (name, status) in told {
             health::log_snapshot(&name, &status, now);
+        }
+        if let Some(summary) = summary {
+            summary.log(now);
         }
     }
 
@@ -66,4 +113,22 @@ impl Board {
         // A snapshot is replaced field by field by its own actor; a panic leaves at worst an old one.
         self.actors.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn integrations(actors: &BTreeMap<ActorName, ActorStatus>) -> usize {
+    let others = [ActorName::Supervisor, ActorName::Writer];
+    actors.len()
+        - others
+            .iter()
+            .filter(|name| actors.contains_key(name))
+            .count()
+}
+
+fn integration_statuses(
+    actors: &BTreeMap<ActorName, ActorStatus>,
+) -> impl Iterator<Item = &ActorStatus> {
+    actors
+        .iter()
+        .filter(|(name, _)| matches!(name, ActorName::Integration(_)))
+        .map(|(_, status)| status)
 }

@@ -6,6 +6,7 @@
 pub mod actor;
 pub mod board;
 pub mod health;
+pub mod summary;
 
 pub use actor::{ActorName, ActorState, ActorStatus};
 pub use board::Board;

@@ -276,17 +276,22 @@ fn the_operating_page_explains_every_state() {
 /// Operators alert on these names; the event is the one place that has them all.
 #[test]
 fn the_operating_page_explains_every_field_of_a_health_event() {
-    let (page, source) = (read("docs/operating.md"), read("src/status/health.rs"));
-    let (_, event) = source.split_once("target: \"health\",").expect("the event");
-    let (event, _) = event.split_once("\"health\"").expect("its message");
-    let fields: Vec<_> = event
-        .lines()
-        .filter_map(|line| line.split_once(" = "))
-        .map(|(name, _)| name.trim())
-        .collect();
-    assert!(fields.len() >= 15, "{fields:?}");
-    for field in fields {
-        assert!(page.contains(&format!("`{field}`")), "{field}");
+    let page = read("docs/operating.md");
+    for file in ["src/status/health.rs", "src/status/summary.rs"] {
+        let source = read(file);
+        let (_, event) = source
+            .split_once("    target: \"health\",\n")
+            .expect("the event");
+        let (event, _) = event.split_once("\"health\"").expect("its message");
+        let fields: Vec<_> = event
+            .lines()
+            .filter_map(|line| line.split_once(" ="))
+            .map(|(name, _)| name.trim())
+            .collect();
+        assert!(fields.len() >= 15, "{fields:?}");
+        for field in fields {
+            assert!(page.contains(&format!("`{field}`")), "{file}: {field}");
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! A fleet for tests: a simulated carrier, a real database, linked devices, and the wired service.
 
 use std::net::TcpListener;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use carrier_sync::actors::slots::SyncSlots;
 use carrier_sync::app::App;
 use carrier_sync::clock::SystemClock;
 use carrier_sync::config::{Config, ConfigSources};
@@ -22,6 +24,11 @@ pub fn in_system<T>(test: impl Future<Output = T>) -> T {
             .expect("a runtime")
     };
     actix::System::with_tokio_rt(runtime).block_on(test)
+}
+
+/// Room for the syncs of any test that is not about room.
+pub fn slots() -> Arc<SyncSlots> {
+    SyncSlots::new(NonZeroUsize::new(1_000).expect("not zero"))
 }
 
 /// A simulated carrier on a free port.

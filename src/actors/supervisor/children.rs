@@ -292,6 +292,7 @@ fn parts(
         interval,
         first_delay: schedule::first_delay(last, interval, now, phase),
         parked_retry: parts.parked_retry,
+        slots: Arc::clone(&parts.slots),
         store: Arc::clone(&parts.store),
         writer,
         board: Arc::clone(&parts.board),

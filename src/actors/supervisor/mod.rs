@@ -27,6 +27,7 @@ use tokio::sync::mpsc;
 
 use super::keeper::LeaseKeeper;
 use super::messages::{ChildExited, Drain, WriterExited};
+use super::slots::SyncSlots;
 use super::writer::WriterPolicy;
 use super::writer_handle::WriterHandle;
 use crate::clock::Clock;
@@ -56,6 +57,8 @@ pub struct SupervisorParts {
     pub writer: WriterPolicy,
     /// Rows that may be queued for the writer.
     pub queue_rows: usize,
+    /// Who may sync at once.
+    pub slots: Arc<SyncSlots>,
     /// Time between looks at the integrations.
     pub discover_interval: Duration,
     /// The first syncs after a start are spread over this.

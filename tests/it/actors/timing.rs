@@ -125,6 +125,7 @@ fn told_to_sync_now_while_it_syncs_an_integration_does_not_begin_another() {
             interval: HOUR,
             first_delay: HOUR,
             parked_retry: HOUR,
+            slots: fleet::slots(),
             store: spy.clone(),
             writer: WriterHandle::new(writer, 100),
             board: Arc::clone(&app.board),

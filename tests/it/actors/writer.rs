@@ -33,7 +33,7 @@ async fn desk(fleet: Fleet, (max_rows, max_in_flight): (usize, usize), queue_row
         fleet.account(tenant, &format!("{tenant}-main"), 10).await;
     }
     let spy = Spy::on(Arc::clone(&fleet.service));
-    let board = Arc::<Board>::default();
+    let board = Arc::new(Board::new(100));
     let actor = DbWriterActor::new(
         spy.clone(),
         writer_policy(max_rows, max_in_flight),

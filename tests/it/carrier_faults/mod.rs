@@ -176,6 +176,7 @@ impl Scene {
             ),
             interval: Duration::from_millis(100),
             parked_retry: Duration::from_millis(100),
+            slots: crate::fleet::slots(),
             first_delay: Duration::ZERO,
             store,
             writer: writer.clone(),

@@ -262,6 +262,7 @@ async fn actor(app: &App, witness: &Arc<Witness>, writer: &WriterHandle) -> Addr
         interval: INTERVAL,
         first_delay: NEVER,
         parked_retry: NEVER,
+        slots: crate::fleet::slots(),
         store: Arc::clone(witness) as Arc<dyn Store>,
         writer: writer.clone(),
         board: Arc::clone(&app.board),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix::Addr;
 use carrier_sync::actors::integration::IntegrationParts;
 use carrier_sync::actors::messages::Drain;
+use carrier_sync::actors::slots::SyncSlots;
 use carrier_sync::actors::spawn::spawn_watched;
 use carrier_sync::actors::writer::WriterPolicy;
 use carrier_sync::actors::{DbWriterActor, IntegrationActor, WriterHandle};
@@ -28,6 +29,7 @@ pub struct Rig {
     app: App,
     clock: Arc<dyn Clock>,
     writer: WriterHandle,
+    slots: Arc<SyncSlots>,
     actors: Vec<Addr<IntegrationActor>>,
 }
 
@@ -63,6 +65,7 @@ impl Rig {
             app,
             clock,
             writer: WriterHandle::new(address, 50_000),
+            slots: crate::fleet::slots(),
             actors: Vec::new(),
         }
     }
@@ -89,6 +92,7 @@ impl Rig {
             interval: timer.interval,
             first_delay: timer.first_delay,
             parked_retry: timer.interval,
+            slots: Arc::clone(&self.slots),
             store: Arc::clone(&self.witness) as Arc<dyn Store>,
             writer: self.writer.clone(),
             board: Arc::clone(&self.app.board),
