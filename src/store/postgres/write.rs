@@ -149,6 +149,10 @@ macro_rules! knows_start {
 /// Answers one row: the positions that matched, or NULL where all did, and the leases that are lost.
 /// The statement itself decides: a look before or after would race with an operator.
 ///
+/// The account is compared by `IS NOT DISTINCT FROM`, which no index serves. By `=` the planner may take
+/// the index of the account, where the tenants are small on average, and then reads all devices of a
+/// large account for each of its rows.
+///
 /// `held` locks the integrations against being claimed until the transaction ends, and against nothing
 /// else: a claim takes `FOR UPDATE`, the one lock short of a changed key that excludes `KEY SHARE`. A
 /// claim that was first is waited for, and what it stored is then seen. A row passes only with a lease
@@ -186,7 +190,7 @@ const UPDATE: &str = concat!(
         WHERE u.lease = ANY (ARRAY(SELECT 0 UNION ALL \
                                    SELECT number::integer FROM leases WHERE is_held)) \
           AND d.tenant_id = $1 AND d.device_id = u.device_id \
-          AND d.carrier_integration_id::text = u.integration_id \
+          AND d.carrier_integration_id::text IS NOT DISTINCT FROM u.integration_id \
         RETURNING u.position \
     ) \
     SELECT CASE WHEN count(*) < cardinality($2::text[]) \
