@@ -41,6 +41,7 @@ pub async fn claim(
     let began = Instant::now();
     let (lots, mut claimed) = loop {
         let standing = keeper.beat().await?;
+        share_hosts(&standing, builder);
         let choice = choose(&standing, &groups, chosen);
         // Nothing to call for: no need to wait until it would be allowed.
         let may_claim = choice.lots.is_empty() || standing.is_counted_in;
@@ -123,12 +124,18 @@ fn held_by(owner: Option<&Process>) -> String {
     }
 }
 
+/// What hosts allow is for all processes together.
+fn share_hosts(standing: &Standing, builder: &JobBuilder) {
+    builder.limits.share_hosts_with(standing.census.live.len());
+}
+
 /// Keeps what was claimed for as long as the task lives.
-pub async fn keep_beating(keeper: Arc<LeaseKeeper>) {
+pub async fn keep_beating(keeper: Arc<LeaseKeeper>, builder: Arc<JobBuilder>) {
     loop {
         tokio::time::sleep(keeper.terms().heartbeat).await;
-        if let Err(error) = keeper.beat().await {
-            tracing::warn!(%error, "the leases could not be renewed");
+        match keeper.beat().await {
+            Ok(standing) => share_hosts(&standing, &builder),
+            Err(error) => tracing::warn!(%error, "the leases could not be renewed"),
         }
     }
 }

@@ -65,9 +65,12 @@ impl App {
     ) -> Result<Vec<SyncReport>, StoreError> {
         let keeper = self.keeper(false);
         let claimed = self.claim(keeper.as_deref(), &rows).await?;
-        let _beating = keeper
-            .clone()
-            .map(|keeper| AbortOnDropHandle::new(tokio::spawn(round::keep_beating(keeper))));
+        let _beating = keeper.clone().map(|keeper| {
+            AbortOnDropHandle::new(tokio::spawn(round::keep_beating(
+                keeper,
+                Arc::clone(&self.builder),
+            )))
+        });
         let mut reports = Vec::new();
         for row in &rows {
             if let Some(reason) = claimed.others.get(&row.id) {

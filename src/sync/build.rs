@@ -19,7 +19,10 @@ use crate::client::{AllowedHosts, CarrierClient, Limits, Transport};
 use crate::clock::Clock;
 use crate::integration::{IntegrationRow, SecretColumn};
 use crate::secrets::{Opener, Place};
-use crate::tenure::Tenure;
+use crate::tenure::{Epoch, Tenure};
+
+/// Nobody has called for the integration before this owner.
+const FIRST_OWNER: Epoch = Epoch(1);
 
 /// Longest interval, in minutes.
 pub const MINUTES_PER_YEAR: i64 = 525_600;
@@ -163,10 +166,13 @@ impl JobBuilder {
         self.allowed_hosts.check(&base).map_err(|e| wrong(&e))?;
         let authorization = carrier.authorize(account).map_err(|e| wrong(&e))?;
         let host = host(&base);
+        let limits = &self.limits;
+        let limiter = limits.account(carrier.code(), &host, account, settings.limits);
+        if tenure.epoch().is_some_and(|epoch| epoch > FIRST_OWNER) {
+            limiter.forgo_burst();
+        }
         Ok(CarrierClient {
-            limiter: self
-                .limits
-                .account(carrier.code(), &host, account, settings.limits),
+            limiter,
             transport: self.transport.clone(),
             destination: Destination {
                 carrier,

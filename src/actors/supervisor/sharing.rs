@@ -184,6 +184,9 @@ impl Supervisor {
         sharing.reason = (!standing.is_counted_in).then(|| {
             "joining the other processes: they make room within a heartbeat or two".to_owned()
         });
+        // Before anything new is called: the others have made room for us, and so must we for them.
+        let processes = standing.census.live.len();
+        self.parts.builder.limits.share_hosts_with(processes);
         self.end_when_run_out(ctx);
         self.lose_what_is_not_ours(standing);
         if self.draining {

@@ -158,7 +158,13 @@ fn told_to_stop_while_the_database_is_gone_it_fails_within_its_deadline_and_a_sy
         let server = BreakablePostgres::take().await;
         let database = server.database().await;
         let stage = Stage::set(&database).await;
-        let short = [SETTINGS, &[("SHUTDOWN__DRAIN_TIMEOUT", "2s")]].concat();
+        // Nobody can be told that it leaves, so its leases have to run out before another takes over.
+        let short = [
+            ("SHUTDOWN__DRAIN_TIMEOUT", "2s"),
+            ("LEASES__DURATION", "1500ms"),
+            ("LEASES__HEARTBEAT", "500ms"),
+        ];
+        let short = [SETTINGS, &short].concat();
         let mut child = Child::start(&["run"], &database.service_url(), &short);
         stage.until_written(ACCOUNTS * DEVICES / 10).await;
         server.stop().await;
