@@ -122,13 +122,8 @@ impl IntegrationActor {
             status.synced = 0;
         });
         // Ends with the actor: a restarted one must not find its predecessor's sync still under way.
-        let (due, mut attempt) = (self.due, self.attempt(stop));
-        let attempt = AbortOnDropHandle::new(tokio::spawn(async move {
-            let _slot = slot;
-            let start_late = due.elapsed();
-            attempt.start_late = Some(start_late);
-            (attempt.make().await, start_late)
-        }));
+        let attempt = tokio::spawn(in_slot(slot, self.due, self.attempt(stop)));
+        let attempt = AbortOnDropHandle::new(attempt);
         ctx.spawn(attempt.into_actor(self).map(|joined, actor, ctx| match joined {
             Ok((report, start_late)) => {
                 actor.post(|status| status.start_late = start_late);
@@ -284,6 +279,18 @@ impl Handler<Drain> for IntegrationActor {
             let _ = done.await;
         })
     }
+}
+
+/// Makes the attempt and keeps its slot until it has ended, however it ends. Answers how long after its
+/// time it began as well.
+async fn in_slot(slot: SyncSlot, due: Instant, attempt: Attempt) -> (SyncReport, Duration) {
+    let _slot = slot;
+    let start_late = due.elapsed();
+    let attempt = Attempt {
+        start_late: Some(start_late),
+        ..attempt
+    };
+    (attempt.make().await, start_late)
 }
 
 /// Posts a sync's progress.

@@ -2,6 +2,7 @@
 //! outrun. It holds integrations without devices and remembers how syncs ended.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use carrier_sync::device::{IntegrationId, LinkedDevices, TenantId, UpdateBatch, WriteReceipt};
@@ -17,6 +18,10 @@ pub struct MemoryStore {
     pub rows: Mutex<Vec<IntegrationRow>>,
     /// When each sync began.
     pub began: Mutex<Vec<(IntegrationId, Instant)>>,
+    /// How long reading an integration's devices takes, which is all that its sync does.
+    pub reading_takes: Duration,
+    /// Syncs that read now, and the most there ever were.
+    pub reading: Mutex<(usize, usize)>,
 }
 
 /// An account without devices, due at once.
@@ -45,7 +50,7 @@ impl MemoryStore {
     pub fn of(rows: impl IntoIterator<Item = IntegrationRow>) -> Self {
         Self {
             rows: Mutex::new(rows.into_iter().collect()),
-            began: Mutex::default(),
+            ..Self::default()
         }
     }
 }
@@ -71,6 +76,15 @@ impl Store for MemoryStore {
     ) -> Result<LinkedDevices, StoreError> {
         let began = (integration.clone(), Instant::now());
         self.began.lock().unwrap().push(began);
+        if !self.reading_takes.is_zero() {
+            {
+                let (now, most) = &mut *self.reading.lock().unwrap();
+                *now += 1;
+                *most = (*most).max(*now);
+            }
+            tokio::time::sleep(self.reading_takes).await;
+            self.reading.lock().unwrap().0 -= 1;
+        }
         Ok(LinkedDevices::default())
     }
 

@@ -11,6 +11,7 @@ mod misconfigured;
 mod panics;
 mod restarts;
 mod secrets;
+mod slots;
 mod spy;
 mod timing;
 mod writer;

@@ -79,9 +79,14 @@ impl Place {
 
     /// Links the whole fleet of account 1001.
     fn link(&self) -> String {
+        self.link_account(1001)
+    }
+
+    /// Links the whole fleet of an account.
+    fn link_account(&self, org: u64) -> String {
         let account = Account {
             tenant: "acme",
-            org: 1001,
+            org,
             in_bulk: true,
         };
         let simulator = &self.simulator;
