@@ -46,30 +46,35 @@ def compare(bench, devices, rounds):
 def compare_postgres(bench, carrier, devices, rounds):
     database = bench.postgres("compare")
     bench.service.connect(database, carrier)
-    in_flight = [1, 2]
-    # By name: rows per second of each round, and what each round cost the database.
+    # By name, one of each counted round: rows per second, what it cost the database, the process.
     speed, costs, used, calls = {}, {}, {}, []
 
-    def keep(name, rows_per_second, cost, round_number):
-        if round_number > 0:  # The first round warms caches and spreads the table's rows.
-            speed.setdefault(name, []).append(rows_per_second)
-            costs.setdefault(name, []).append(cost)
+    def run_limit(way):
+        work = lambda: limit(bench.limit_program, database.service_url, way)
+        done, cost = database.measured(devices, work)
+        return f"limit: {way}", done["rows"] / done["seconds"], cost, None
+
+    def run_service(transactions):
+        before = carrier.calls()
+        work = lambda: bench.service.once(database, writer__max_in_flight=transactions)
+        (usage, [report]), cost = database.measured(devices, work)
+        calls.append(carrier.calls() - before)
+        return service_name(transactions), report["synced"] * 1000 / report["elapsed_ms"], cost, usage
 
     for number in range(rounds + 1):
         progress(f"Postgres, round {number} of {rounds}")
-        for way in POSTGRES_WAYS:
-            work = lambda: limit(bench.limit_program, database.service_url, way)
-            done, cost = database.measured(devices, work)
-            keep(f"limit: {way}", done["rows"] / done["seconds"], cost, number)
-        for transactions in in_flight:
-            work = lambda: bench.service.once(database, writer__max_in_flight=transactions)
-            before = carrier.calls()
-            (usage, [report]), cost = database.measured(devices, work)
-            name = f"service: max_in_flight {transactions}"
-            keep(name, report["synced"] * 1000 / report["elapsed_ms"], cost, number)
-            if number > 0:
+        # A limit before each service: else the second would find the values that it is to write.
+        for run, argument in [
+            *((run_limit, way) for way in POSTGRES_WAYS[:2]), (run_service, 1),
+            *((run_limit, way) for way in POSTGRES_WAYS[2:]), (run_service, 2),
+        ]:
+            name, rows_per_second, cost, usage = run(argument)
+            if number == 0:  # Caches warm up and the table's rows spread.
+                continue
+            speed.setdefault(name, []).append(rows_per_second)
+            costs.setdefault(name, []).append(cost)
+            if usage:
                 used.setdefault(name, []).append(usage)
-                calls.append(carrier.calls() - before)
 
     show(
         f"Postgres, {devices:,} devices, {rounds} rounds after one to warm up: median (lowest..highest)",
@@ -87,11 +92,14 @@ def compare_postgres(bench, carrier, devices, rounds):
     )
     best = max(POSTGRES_WAYS, key=lambda way: median(speed[f"limit: {way}"]))
     print_service(used, calls)
-    for transactions in in_flight:
-        name = f"service: max_in_flight {transactions}"
+    for name in used:
         print(f"  {name} / best limit of the same round ({best} by median):"
               f" {spread(ratios(speed, name, POSTGRES_WAYS), 2)}")
     print(f"  table and indexes: {database.size_mb()} MB", flush=True)
+
+
+def service_name(transactions):
+    return f"service: max_in_flight {transactions}"
 
 
 def compare_sqlite(bench, carrier, devices, rounds):
