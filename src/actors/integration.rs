@@ -35,6 +35,8 @@ pub struct IntegrationParts {
     pub interval: Duration,
     /// Time until the first one.
     pub first_delay: Duration,
+    /// Time from the first one to the second.
+    pub first_interval: Duration,
     /// Time until another try where a person must change something.
     pub parked_retry: Duration,
     /// Who may sync at once.
@@ -60,6 +62,8 @@ pub struct IntegrationActor {
     calls_made: u64,
     /// Failed syncs in a row.
     failures: u32,
+    /// Time from the start of the next sync to the one after it.
+    interval: Duration,
     timer: Option<SpawnHandle>,
     /// When the timer says that it is time.
     due: Instant,
@@ -77,6 +81,7 @@ impl IntegrationActor {
         // A restarted actor goes on counting where the one before it ended.
         let calls_made = parts.board.get(&name).map_or(0, |status| status.calls_made);
         Self {
+            interval: parts.first_interval,
             parts,
             name,
             in_flight: None,
@@ -172,10 +177,11 @@ impl IntegrationActor {
             status.calls_made = calls_made;
         });
         let now = self.parts.clock.now();
+        let interval = std::mem::replace(&mut self.interval, self.parts.interval);
         let next = schedule::next(
             report.halt.as_ref(),
             self.failures,
-            self.parts.interval,
+            interval,
             (report.started_at, now),
             rand::random(),
         );

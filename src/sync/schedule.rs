@@ -62,6 +62,24 @@ pub fn first_delay(
     }
 }
 
+/// From the first sync after a start to the second. What was due together at the start would stay
+/// together for ever, so there the second comes early, up to half an interval, by a fixed place of the
+/// integration's own; whoever kept its time keeps it.
+#[must_use]
+pub fn first_interval(
+    last_sync_at: Option<DateTime<Utc>>,
+    interval: Duration,
+    now: DateTime<Utc>,
+    id: &IntegrationId,
+) -> Duration {
+    let age = last_sync_at.map(|last| (now - last).to_std().unwrap_or(Duration::ZERO));
+    if age.is_some_and(|age| age < interval) {
+        interval
+    } else {
+        interval - phase(id, interval / 2)
+    }
+}
+
 /// A fixed place in `[0, spread)` for each integration.
 #[must_use]
 pub fn phase(id: &IntegrationId, spread: Duration) -> Duration {
@@ -147,6 +165,23 @@ mod tests {
             HOUR / 2,
             "last sync in the future"
         );
+    }
+
+    #[test]
+    fn what_was_due_together_at_a_start_does_not_stay_together() {
+        let second = |last, n: u32| {
+            let id = IntegrationId::parse(&n.to_string()).unwrap();
+            first_interval(last, HOUR, at(30), &id)
+        };
+        for due in [None, Some(at(30) - TimeDelta::hours(1))] {
+            let waits: Vec<_> = (0..1000).map(|n| second(due, n)).collect();
+            assert!(waits.iter().all(|wait| (HOUR / 2..=HOUR).contains(wait)));
+            let early = waits.iter().filter(|wait| **wait < HOUR * 3 / 4).count();
+            assert!((400..600).contains(&early), "{early} of 1000");
+        }
+        for kept in [at(29), at(31)] {
+            assert_eq!(second(Some(kept), 1), HOUR, "not due at the start");
+        }
     }
 
     #[test]

@@ -291,6 +291,7 @@ fn parts(
         job,
         interval,
         first_delay: schedule::first_delay(last, interval, now, phase),
+        first_interval: schedule::first_interval(last, interval, now, &row.id),
         parked_retry: parts.parked_retry,
         slots: Arc::clone(&parts.slots),
         store: Arc::clone(&parts.store),

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -158,7 +158,8 @@ impl Model {
         assert_eq!(self.slots.taken(), self.inside.len());
         assert_eq!(self.slots.waiting(), self.line.len());
         let has_room = self.inside.len() < self.most;
-        let newcomer = |(host, _): &(u8, Ticket)| self.holds(*host) == 0;
+        let inside: BTreeSet<u8> = self.inside.iter().copied().collect();
+        let newcomer = |(host, _): &(u8, Ticket)| !inside.contains(host);
         assert!(
             !has_room || !self.line.values().any(newcomer),
             "a newcomer waits beside a free slot"
@@ -167,7 +168,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn never_too_many_never_overtaken_and_in_the_end_everyone_had_a_turn(
@@ -189,8 +190,8 @@ proptest! {
     #[test]
     fn no_host_starves_while_others_hang(
         hung in 1_u8..5,
-        more in 0_usize..100,
-        order in proptest::collection::vec(0_u8..5, 0..600),
+        more in 0_usize..30,
+        order in proptest::collection::vec(0_u8..5, 0..200),
     ) {
         let most = 3_usize.pow(u32::from(hung) - 1) + 1 + more;
         let mut model = Model::of(most);

@@ -204,7 +204,28 @@ fn two_thousand_integrations_keep_their_beat() {
             begun.entry(id.clone()).or_default().push(*at);
         }
         assert_eq!(begun.len(), ALL);
-        assert!(begun.values().all(|at| at.len() == 3), "one sync an hour");
+        // At the start together; half an hour to an hour later, and from then on every hour.
+        for (id, at) in &begun {
+            assert!((3..=4).contains(&at.len()), "{id}: {at:?}");
+            for pair in at[1..].windows(2) {
+                let hour = (pair[1] - pair[0]).abs_diff(60 * minutes);
+                assert!(hour < Duration::from_secs(5), "{id}: {at:?}");
+            }
+        }
+        let in_minute = |n: u32| {
+            let minute = start + n * minutes..start + (n + 1) * minutes;
+            begun
+                .values()
+                .flatten()
+                .filter(|at| minute.contains(at))
+                .count()
+        };
+        assert!(in_minute(0) == ALL, "everyone was due at the start");
+        let busiest = (1..179).map(in_minute).max();
+        assert!(
+            busiest < Some(ALL / 10),
+            "{busiest:?} in one minute of the steady state"
+        );
         let most = store.reading.lock().unwrap().1;
         assert!(
             (20..=40).contains(&most),

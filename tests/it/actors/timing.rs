@@ -124,6 +124,7 @@ fn told_to_sync_now_while_it_syncs_an_integration_does_not_begin_another() {
             job: Arc::new(app.builder.build(&row, Tenure::sole()).unwrap()),
             interval: HOUR,
             first_delay: HOUR,
+            first_interval: HOUR,
             parked_retry: HOUR,
             slots: fleet::slots(),
             store: spy.clone(),

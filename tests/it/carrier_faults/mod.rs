@@ -175,6 +175,7 @@ impl Scene {
                     .unwrap(),
             ),
             interval: Duration::from_millis(100),
+            first_interval: Duration::from_millis(100),
             parked_retry: Duration::from_millis(100),
             slots: crate::fleet::slots(),
             first_delay: Duration::ZERO,

@@ -261,6 +261,7 @@ async fn actor(app: &App, witness: &Arc<Witness>, writer: &WriterHandle) -> Addr
         job: Arc::new(app.builder.build(&rows[0], Tenure::sole()).unwrap()),
         interval: INTERVAL,
         first_delay: NEVER,
+        first_interval: INTERVAL,
         parked_retry: NEVER,
         slots: crate::fleet::slots(),
         store: Arc::clone(witness) as Arc<dyn Store>,

@@ -91,6 +91,7 @@ impl Rig {
             job: Arc::new(job),
             interval: timer.interval,
             first_delay: timer.first_delay,
+            first_interval: timer.interval,
             parked_retry: timer.interval,
             slots: Arc::clone(&self.slots),
             store: Arc::clone(&self.witness) as Arc<dyn Store>,
