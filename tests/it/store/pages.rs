@@ -65,11 +65,14 @@ async fn a_sync_leaves_every_row_on_its_page() {
         let written = fleet.write(&[batch("t", "i", all.collect())]).await;
         assert_eq!(written[0].written, DEVICES);
     };
-    // The first fills columns that were empty: rows grow, and have to move once.
-    sync(0).await;
+    // The first fills columns that were empty: rows grow, and some have to move, which the next still
+    // finds in its way.
+    for bytes in 1..=3 {
+        sync(bytes << 40).await;
+    }
     let each = i64::try_from(DEVICES).unwrap();
-    let (before, hot_before) = updates(&mut look, each).await;
-    for bytes in 1..=4 {
+    let (before, hot_before) = updates(&mut look, 3 * each).await;
+    for bytes in 4..=7 {
         sync(bytes << 40).await;
     }
     let (after, hot_after) = updates(&mut look, before + 4 * each).await;
