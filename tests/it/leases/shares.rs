@@ -28,13 +28,7 @@ fn three_share_three_hundred_and_a_killed_one_is_replaced_in_time() {
         let killed_at = stage.now();
         second.child.kill();
         let held = stage.until_fair(&[&first, &third]).await;
-        stage
-            .until(
-                "orphans are synced again",
-                "last_sync_at IS NULL AND id = ANY \
-            (SELECT integration FROM audit WHERE writer = '1002')",
-            )
-            .await;
+        stage.until_synced_again(orphans).await;
         let latest = killed_at + (LEASE + 2 * BEAT + SLACK).as_micros() as u64;
         let calls = stage.calls();
         for id in orphans {
@@ -85,12 +79,7 @@ fn who_joins_has_its_share_after_two_beats_and_who_leaves_hands_over_at_once() {
         stage.until_fair(&[&first]).await;
         assert!(left.elapsed() < BEAT + SLACK, "{:?}", left.elapsed());
         let handed_over = &held[&second.child.id()];
-        stage
-            .until(
-                "they are synced",
-                &format!("last_sync_at IS NULL AND id = '{}'", handed_over[0]),
-            )
-            .await;
+        stage.until_synced_again(handed_over).await;
         stage.assert_owners_only().await;
         stage.assert_written_by_owners(&[&first, &second]).await;
     });
