@@ -7,6 +7,7 @@ mod line;
 mod partition;
 mod pgbouncer;
 mod round;
+mod rules;
 mod shares;
 mod single;
 
