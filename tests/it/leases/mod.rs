@@ -7,6 +7,7 @@ mod line;
 mod partition;
 mod pgbouncer;
 mod round;
+mod rules;
 mod shares;
 mod single;
 
@@ -214,16 +215,22 @@ impl Stage {
 
     /// Waits until every integration has been synced.
     pub async fn until_all_synced(&mut self) {
-        self.until("all are synced", "last_success_at IS NULL")
-            .await;
+        let all: Vec<_> = (1001..=1000 + self.accounts).map(id).collect();
+        self.until_none(&all, "last_success_at IS NULL").await;
     }
 
-    /// Waits until there is no such integration.
-    pub async fn until(&mut self, what: &str, such: &str) {
-        let sql = format!("SELECT count(*) FROM carrier_integrations WHERE {such}");
+    /// Waits until what was made due has been synced.
+    pub async fn until_synced_again(&mut self, ids: &[String]) {
+        self.until_none(ids, "last_sync_at IS NULL").await;
+    }
+
+    async fn until_none(&mut self, ids: &[String], such: &str) {
+        let sql =
+            format!("SELECT count(*) FROM carrier_integrations WHERE id = ANY ($1) AND {such}");
         let started = Instant::now();
         loop {
             let left: i64 = query_scalar(sqlx::AssertSqlSafe(sql.clone()))
+                .bind(ids)
                 .fetch_one(&mut self.look)
                 .await
                 .unwrap();
@@ -231,7 +238,7 @@ impl Stage {
                 return;
             }
             let waited = started.elapsed();
-            assert!(waited < Duration::from_secs(60), "{what}: {left} left");
+            assert!(waited < Duration::from_secs(60), "{such}: {left} left");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

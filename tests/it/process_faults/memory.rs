@@ -116,7 +116,13 @@ fn a_stretch_of_faulty_syncs_leaves_memory_where_it_was() {
         assert!(well + failed >= ENOUGH_SYNCS, "{well} well, {failed} not");
         assert!(
             well.min(failed) >= ENOUGH_SYNCS / 4,
-            "{well} well, {failed} not"
+            "{well} well, {failed} not: {:?}",
+            ended
+                .iter()
+                .rev()
+                .take(9)
+                .map(|event| &event["error"])
+                .collect::<Vec<_>>()
         );
         assert!(
             late <= early * MOST_GROWTH,
