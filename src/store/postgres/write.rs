@@ -149,6 +149,12 @@ macro_rules! knows_start {
 /// Answers one row: the positions that matched, or NULL where all did, and the leases that are lost.
 /// The statement itself decides: a look before or after would race with an operator.
 ///
+/// Each row's own key is to be looked up, also where tenants are small on average and one is large.
+/// So the tenant comes out of the rows like the device (`OFFSET 0` keeps the planner from seeing that
+/// it is one): given as a parameter, it invites to walk all devices of the tenant. And the account is
+/// compared by `IS NOT DISTINCT FROM`, which no index serves: by `=`, all devices of the account would
+/// be read for each of its rows.
+///
 /// `held` locks the integrations against being claimed until the transaction ends, and against nothing
 /// else: a claim takes `FOR UPDATE`, the one lock short of a changed key that excludes `KEY SHARE`. A
 /// claim that was first is waited for, and what it stored is then seen. A row passes only with a lease
@@ -177,16 +183,17 @@ const UPDATE: &str = concat!(
             network_status = COALESCE(u.network_status, d.network_status), \
             sim_iccid = COALESCE(d.sim_iccid, u.sim_iccid), \
             updated_at = now() \
-        FROM UNNEST($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[], \
+        FROM (SELECT $1::text AS tenant_id, given.* FROM UNNEST($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[], \
                     $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[], $11::text[], \
                     $12::text[], $13::integer[]) WITH ORDINALITY \
-             AS u (device_id, integration_id, bytes, mb_hundredths, read_at, \
+             AS given (device_id, integration_id, bytes, mb_hundredths, read_at, \
                    cycle_start, cycle_end, cycle_source, sim_status, network_status, \
                    sim_iccid, lease, position) \
-        WHERE u.lease = ANY (ARRAY(SELECT 0 UNION ALL \
-                                   SELECT number::integer FROM leases WHERE is_held)) \
-          AND d.tenant_id = $1 AND d.device_id = u.device_id \
-          AND d.carrier_integration_id::text = u.integration_id \
+            WHERE given.lease = ANY (ARRAY(SELECT 0 UNION ALL \
+                                         SELECT number::integer FROM leases WHERE is_held)) \
+            OFFSET 0) AS u \
+        WHERE d.tenant_id = u.tenant_id AND d.device_id = u.device_id \
+          AND d.carrier_integration_id::text IS NOT DISTINCT FROM u.integration_id \
         RETURNING u.position \
     ) \
     SELECT CASE WHEN count(*) < cardinality($2::text[]) \

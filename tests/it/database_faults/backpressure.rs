@@ -13,11 +13,12 @@ use super::desk::waits_for_a_lock;
 use crate::fleet::{self, Account, in_system};
 use crate::postgres::TestDatabase;
 
-const ACCOUNTS: u64 = 3;
-const DEVICES: u64 = 1_000;
+/// So many that their batches alone would not fit into the queue.
+const ACCOUNTS: u64 = 8;
+const DEVICES: u64 = 400;
 /// Rows of a page, of a batch and of a transaction.
 const PAGE: u64 = 20;
-const QUEUE_ROWS: u64 = 100;
+const QUEUE_ROWS: u64 = 60;
 /// Pages that one sync may hold beside the queue: a batch that waits for room, one that fills, pages
 /// read ahead.
 const PAGES_PER_SYNC: u64 = 8;

@@ -163,7 +163,8 @@ async fn an_adopted_accounts_devices_are_found_by_an_index() {
         .unwrap();
     let plan: Vec<String> = query_scalar(AssertSqlSafe(format!(
         "EXPLAIN SELECT device_id FROM device_connections \
-         WHERE tenant_id = 't' AND carrier_integration_id::text = '{ID}'"
+         WHERE tenant_id = 't' AND carrier_integration_id::text = '{ID}' \
+           AND carrier_device_id IS NOT NULL"
     )))
     .fetch_all(&mut owner)
     .await

@@ -65,16 +65,64 @@ async fn a_sync_leaves_every_row_on_its_page() {
         let written = fleet.write(&[batch("t", "i", all.collect())]).await;
         assert_eq!(written[0].written, DEVICES);
     };
-    // The first fills columns that were empty: rows grow, and have to move once.
-    sync(0).await;
+    // The first fills columns that were empty: rows grow, and some have to move, which the next still
+    // finds in its way.
+    for bytes in 1..=3 {
+        sync(bytes << 40).await;
+    }
     let each = i64::try_from(DEVICES).unwrap();
-    let (before, hot_before) = updates(&mut look, each).await;
-    for bytes in 1..=4 {
+    let (before, hot_before) = updates(&mut look, 3 * each).await;
+    for bytes in 4..=7 {
         sync(bytes << 40).await;
     }
     let (after, hot_after) = updates(&mut look, before + 4 * each).await;
     let (all, hot) = (after - before, hot_after - hot_before);
     assert!(hot * 100 >= all * 95, "{hot} of {all}");
+}
+
+/// Rows of devices that the server has read so far, by index or whole.
+async fn rows_read(look: &mut PgConnection, updates: i64) -> i64 {
+    self::updates(look, updates).await;
+    query_scalar(
+        "SELECT (seq_tup_read + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes i \
+                                 WHERE i.relid = t.relid))::bigint \
+         FROM pg_stat_user_tables t WHERE relname = 'device_connections'",
+    )
+    .fetch_one(look)
+    .await
+    .unwrap()
+}
+
+/// Thousands of accounts of one device make the planner expect one device per account.
+#[tokio::test]
+async fn a_batch_costs_its_own_rows_however_large_its_account_and_however_small_the_others() {
+    const DEVICES: usize = 4_000;
+    const BATCH: usize = 500;
+    let fleet = Fleet::postgres().await;
+    fleet.account("t", "i", DEVICES).await;
+    fleet
+        .execute(
+            "INSERT INTO device_connections (tenant_id, device_id, carrier_integration_id) \
+             SELECT 'u' || n, 'd', 'i' || n FROM generate_series(1, 20000) AS n; \
+             ANALYZE device_connections",
+        )
+        .await;
+    // A connection that ends has told the server's statistics what it did.
+    fleet.admin.close().await;
+    let mut look = fleet.database().superuser().await;
+    let sync = async |bytes| {
+        for first in (0..DEVICES).step_by(BATCH) {
+            let updates = (first..first + BATCH).map(|n| used(&device_name(n), bytes));
+            let written = fleet.write(&[batch("t", "i", updates.collect())]).await;
+            assert_eq!(written[0].written, BATCH);
+        }
+    };
+    let rows = i64::try_from(DEVICES).unwrap();
+    sync(1).await;
+    let before = rows_read(&mut look, rows).await;
+    sync(2).await;
+    let read = rows_read(&mut look, 2 * rows).await - before;
+    assert!(read <= rows * 4, "{read} rows read to write {rows}");
 }
 
 async fn fillfactor(database: &TestDatabase) -> Option<String> {

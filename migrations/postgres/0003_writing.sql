@@ -19,3 +19,11 @@ BEGIN
     END IF;
 END
 $$;
+
+-- For reading an account's linked devices, and for nothing else: a write looks up each device by its key,
+-- and where most tenants have one device the planner holds "all of a tenant's" for as good. A partial
+-- index is none to a statement that does not repeat its condition.
+DROP INDEX IF EXISTS carrier_sync_device_connections_integration;
+CREATE INDEX carrier_sync_device_connections_integration
+    ON device_connections (tenant_id, (carrier_integration_id::text))
+    WHERE carrier_device_id IS NOT NULL;
