@@ -167,7 +167,7 @@ impl IntegrationActor {
     fn follow(&mut self, next: Next, report: &SyncReport, ctx: &mut Context<Self>) {
         let reason = report.error.clone();
         // What a person must change may change elsewhere than in the row: a key is restored at the
-        // carrier, a name resolves to a public address again. A try costs one call.
+        // carrier, a name resolves to a public address again. A try costs a call or two.
         let parked_retry = self.parts.parked_retry;
         let (state, delay) = match next {
             Next::OnTime(delay) => (ActorState::Idle, delay),

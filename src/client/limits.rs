@@ -14,12 +14,10 @@ use std::time::{Duration, Instant};
 use secrecy::ExposeSecret;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::accounts::Accounts;
 use super::rate::{Rate, RateLimit};
 use super::throttle::Throttle;
 use crate::carriers::Account;
-
-/// Accounts that are kept without looking which of them may be forgotten.
-const FEW_ACCOUNTS: usize = 64;
 
 /// An account that has not called for this long, at least, may be forgotten.
 const LEAST_REST: Duration = Duration::from_secs(600);
@@ -54,7 +52,7 @@ pub struct Paused {
 }
 
 impl AccountLimiter {
-    fn new(
+    pub(super) fn new(
         account: RateLimit,
         max_concurrency: usize,
         (host, processes): (Arc<Rate>, Arc<AtomicU32>),
@@ -131,7 +129,7 @@ impl AccountLimiter {
     }
 
     /// Whether a new limiter would be no different: no pause, full pace, and long at rest.
-    fn is_forgettable(&self) -> bool {
+    pub(super) fn is_forgettable(&self) -> bool {
         let throttle = self.throttle();
         let rested = unpoisoned(&self.last_call).is_none_or(|last| last.elapsed() >= self.rest);
         rested && throttle.permits_per_call() == 1 && throttle.pause_left(Instant::now()).is_none()
@@ -223,43 +221,6 @@ impl Limits {
         let secret = account.api_secret.as_ref().map(ExposeSecret::expose_secret);
         self.hasher
             .hash_one((carrier, host, account.api_key.expose_secret(), secret))
-    }
-}
-
-/// Limiters of accounts, by the hash of their credentials.
-#[derive(Debug, Default)]
-struct Accounts {
-    limiters: HashMap<u64, Arc<AccountLimiter>>,
-    /// How many were left when it was last looked which may be forgotten.
-    kept: usize,
-}
-
-impl Accounts {
-    fn find_or_add(
-        &mut self,
-        key: u64,
-        new: impl FnOnce() -> AccountLimiter,
-    ) -> Arc<AccountLimiter> {
-        if let Some(known) = self.limiters.get(&key) {
-            return Arc::clone(known);
-        }
-        self.forget_the_rested();
-        let limiter = Arc::new(new());
-        self.limiters.insert(key, Arc::clone(&limiter));
-        limiter
-    }
-
-    /// Forgets what nobody uses and what a new limiter would not differ from; says whether it looked.
-    /// That is only when there are twice as many as it left the last time, so that ten thousand starts
-    /// do not look at ten thousand accounts each.
-    fn forget_the_rested(&mut self) -> bool {
-        if self.limiters.len() < FEW_ACCOUNTS.max(2 * self.kept) {
-            return false;
-        }
-        self.limiters
-            .retain(|_, limiter| Arc::strong_count(limiter) > 1 || !limiter.is_forgettable());
-        self.kept = self.limiters.len();
-        true
     }
 }
 
@@ -421,32 +382,5 @@ mod tests {
             limiter.forgo_burst();
             assert_eq!(at_once(&limiter).await, 0, "{spent} of 5 spent");
         }
-    }
-
-    fn limiter() -> AccountLimiter {
-        let host = Rate::new(limits(1.0, 1, 1).host);
-        let shared = (Arc::new(host), Arc::new(AtomicU32::new(1)));
-        AccountLimiter::new(limits(1.0, 1, 1).account, 1, shared)
-    }
-
-    #[test]
-    fn ten_thousand_accounts_are_looked_through_a_few_times_and_not_ten_thousand() {
-        let (mut accounts, mut held, mut looks) = (Accounts::default(), Vec::new(), 0);
-        for key in 0..10_000 {
-            looks += u32::from(accounts.forget_the_rested());
-            held.push(accounts.find_or_add(key, limiter));
-        }
-        assert!(looks <= 8, "{looks} looks");
-        assert_eq!(accounts.limiters.len(), 10_000, "none that is used is lost");
-    }
-
-    #[test]
-    fn accounts_that_nobody_uses_are_forgotten() {
-        let mut accounts = Accounts::default();
-        for key in 0..10_000 {
-            drop(accounts.find_or_add(key, limiter));
-        }
-        let left = accounts.limiters.len();
-        assert!(left <= FEW_ACCOUNTS, "{left} are left");
     }
 }

@@ -16,6 +16,7 @@
 //! | `transport.rs` | one attempt: request out, status and capped body in |
 //! | `error.rs` | [`CallError`], named by what the caller does next |
 //! | `limits.rs` | permits: rate, concurrency and pause of an account, rate of a host |
+//! | `accounts.rs` | the limiters of all accounts, and when one is forgotten |
 //! | `rate.rs` | a steady rate with a burst, first come, first served |
 //! | `throttle.rs` | pure: what a 429 does to an account's pace |
 //! | `retry.rs` | pure: `Retry-After`, backoff |
@@ -23,6 +24,7 @@
 //! | `allowed_hosts.rs` | the operator's own list of hosts |
 //! | `scrub.rs` | carriers' texts without secrets |
 
+mod accounts;
 pub mod allowed_hosts;
 pub mod call;
 pub mod egress;

@@ -11,6 +11,11 @@ use governor::{DefaultDirectRateLimiter, Quota};
 /// jitter; at the full rate two could arrive closer together than the carrier allows.
 const USED_PART_OF_RATE: f64 = 0.97;
 
+/// Time between two calls of a rate that is no limit any more.
+const SHORTEST_PERIOD: Duration = Duration::from_nanos(1);
+/// A burst that takes longer to come back is cut: a century. governor counts nanoseconds in 64 bits.
+const LONGEST_REFILL: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// The runtime's timer counts in these: no sleep is shorter.
 const TIMER_STEP: Duration = Duration::from_millis(1);
 
@@ -25,11 +30,17 @@ pub struct RateLimit {
 
 impl RateLimit {
     fn quota(self) -> Quota {
-        let period = Duration::from_secs_f64(1.0 / (self.requests_per_second * USED_PART_OF_RATE));
-        // `with_period` refuses only a zero period: rates above 10⁹/s are no limit.
-        Quota::with_period(period.max(Duration::from_nanos(1)))
+        let period = 1.0 / (self.requests_per_second * USED_PART_OF_RATE);
+        let period = Duration::try_from_secs_f64(period)
+            .unwrap_or(LONGEST_REFILL)
+            .clamp(SHORTEST_PERIOD, LONGEST_REFILL);
+        let most = LONGEST_REFILL.as_nanos() / period.as_nanos();
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let burst = self.burst.min(NonZeroU32::new(most).unwrap_or(self.burst));
+        // Refused is only a zero period.
+        Quota::with_period(period)
             .unwrap_or_else(|| Quota::per_second(NonZeroU32::MAX))
-            .allow_burst(self.burst)
+            .allow_burst(burst)
     }
 }
 
@@ -46,11 +57,12 @@ pub(super) struct Rate {
 impl Rate {
     pub(super) fn new(limit: RateLimit) -> Self {
         let clock = DefaultClock::default();
-        let governor = DefaultDirectRateLimiter::direct_with_clock(limit.quota(), clock.clone());
+        let quota = limit.quota();
+        let governor = DefaultDirectRateLimiter::direct_with_clock(quota, clock.clone());
         Self {
             governor,
             clock,
-            burst: limit.burst,
+            burst: quota.burst_size(),
             turn: tokio::sync::Mutex::new(()),
         }
     }
@@ -102,15 +114,26 @@ mod tests {
 
     #[tokio::test]
     async fn a_rate_of_thousands_is_not_slowed_by_the_timer_that_it_waits_with() {
-        let rate = Rate::new(limit(20_000.0, 1));
+        let rate = Rate::new(limit(200_000.0, 1));
         let start = Instant::now();
         for _ in 0..2_000 {
             rate.take(1).await;
         }
-        // A tenth of a second; one timer step for each would be two seconds.
+        // A hundredth of a second; with one timer step for each it would be two seconds at least.
         let elapsed = start.elapsed();
-        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
-        assert!(elapsed > Duration::from_millis(95), "{elapsed:?}");
+        assert!(elapsed < Duration::from_millis(1_900), "{elapsed:?}");
+        assert!(elapsed >= Duration::from_millis(10), "{elapsed:?}");
+    }
+
+    #[test]
+    fn no_rate_and_burst_that_can_be_configured_is_too_much_to_count() {
+        for requests_per_second in [f64::MIN_POSITIVE, 1e-9, 0.001, 1.0, 1e9, f64::MAX] {
+            for burst in [1, 1_000, u32::MAX] {
+                let rate = Rate::new(limit(requests_per_second, burst));
+                assert!(rate.governor.check().is_ok());
+                rate.drain();
+            }
+        }
     }
 
     #[test]

@@ -19,6 +19,10 @@ use crate::carriers::{Authorization, Carrier, Request};
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("carrier-sync/", env!("CARGO_PKG_VERSION"));
 
+/// A connection that has been idle for longer is not used again. Many servers close theirs after five
+/// seconds, and a call that meets the closing is lost and has to be made again.
+const LONGEST_IDLE: Duration = Duration::from_secs(4);
+
 /// Settings of all calls.
 #[derive(Debug, Clone, Copy)]
 pub struct TransportConfig {
@@ -144,6 +148,7 @@ impl Transport {
         let http = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .connect_timeout(config.connect_timeout)
+            .pool_idle_timeout(LONGEST_IDLE)
             // Followed by the call, and retried by it: each costs a permit.
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())

@@ -89,7 +89,7 @@ impl<T: Send + 'static> Pages<T> {
             None => self.receive().await,
         };
         if let Ok(Some(read)) = &read {
-            self.taken += read.page.records.len();
+            self.taken += rows(&read.page);
         }
         read
     }
@@ -115,6 +115,11 @@ impl<T: Send + 'static> Pages<T> {
     }
 }
 
+/// What a page counts for. One without any row counts as one: it has been a call.
+fn rows<T>(page: &Page<T>) -> usize {
+    page.records.len().max(1)
+}
+
 /// A panic in the reader is one in the sync: it goes on in the task that contains the sync's own.
 fn went_down(error: JoinError) -> CallError {
     match error.try_into_panic() {
@@ -132,15 +137,15 @@ async fn read_on<T>(
     mut needed: watch::Receiver<usize>,
     pages: mpsc::Sender<Result<ReadPage<T>, CallError>>,
 ) {
-    let mut rows = 0;
+    let mut rows_read = 0;
     // Room first, then the call: a page that has nowhere to go is not fetched.
     while let Ok(room) = pages.reserve().await {
-        if needed.wait_for(|needed| rows < *needed).await.is_err() {
+        if needed.wait_for(|needed| rows_read < *needed).await.is_err() {
             return;
         }
         match job.client.next_page(&mut *walk, meter).await {
             Ok(Some(page)) => {
-                rows += page.records.len();
+                rows_read += rows(&page);
                 let read_at = job.client.clock.now();
                 room.send(Ok(ReadPage { page, read_at }));
             }

@@ -81,6 +81,8 @@ fn every_form_of_retry_after_is_obeyed_and_cut_to_what_is_allowed() {
         let settings = [
             ("http.max_retry_after", LONGEST),
             ("http.throttle_pause", UNNAMED),
+            // So that the call after the refused one is not on its way already.
+            ("carriers.hologram.max_concurrency", "1"),
         ];
         let app = fleet::app(&fleet::sqlite_url(&folder), &settings);
         app.prepare().await.unwrap();

@@ -58,7 +58,9 @@ impl Stage {
             },
             ..SimulatorConfig::default()
         });
-        let app = fleet::app(&fleet::sqlite_url(&folder), &[]);
+        // One call after the other, so that none is on its way when a pause begins.
+        let settings = [("carriers.hologram.max_concurrency", "1")];
+        let app = fleet::app(&fleet::sqlite_url(&folder), &settings);
         app.prepare().await.unwrap();
         let account = Account {
             tenant: "acme",

@@ -70,7 +70,9 @@ impl UpdateSink for Gate {
         let held = self.held.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_held.fetch_max(held, Ordering::SeqCst);
         self.open.acquire().await.unwrap().forget();
-        while self.slow.contains(&number) && self.held() > self.slow.len() {
+        let mut looks = 0;
+        while self.slow.contains(&number) && (self.held() > self.slow.len() || looks < 100) {
+            looks += 1;
             tokio::task::yield_now().await;
         }
         self.held.fetch_sub(1, Ordering::SeqCst);
@@ -161,6 +163,21 @@ fn a_batch_that_fails_ends_the_sync_and_the_others_count() {
 }
 
 #[test]
+fn the_last_batch_to_come_back_is_waited_for_and_believed() {
+    in_system(async {
+        let scene = Scene::of(30, ACME, &TENS).await;
+        let gate = Gate {
+            failing: BTreeSet::from([2]),
+            slow: BTreeSet::from([2]),
+            ..Gate::open()
+        };
+        let report = sync_into(&scene, &gate).await;
+        assert!(matches!(report.halt, Some(Halt::Store { .. })));
+        assert_eq!((report.outcome, report.synced), (Outcome::Partial, 20));
+    });
+}
+
+#[test]
 fn a_page_is_not_read_ahead_unless_it_can_show_a_linked_device() {
     in_system(async {
         // Of these, newest first, so many stay linked; some are linked to two rows each.
@@ -239,7 +256,8 @@ async fn told(report: Reply, listing: Reply) -> (Option<Halt>, usize) {
     link(&service, &carrier, &["1", "2", "3"]).await;
     let report = service.sync().await;
     let calls = carrier.seen().len();
-    assert_eq!(report.api_calls, calls as u64);
+    // A call that was given up may not have arrived.
+    assert!(calls as u64 <= report.api_calls && report.api_calls <= 2);
     (report.halt, calls)
 }
 
@@ -251,7 +269,7 @@ fn the_report_s_refusal_is_judged_before_the_listing_s_whichever_comes_first() {
         for (report_ms, listing_ms) in [(0, 400), (400, 0)] {
             let (halt, calls) = told(later(report_ms, refused()), later(listing_ms, down())).await;
             assert!(matches!(halt, Some(Halt::Credentials { .. })), "{halt:?}");
-            assert_eq!(calls, 2);
+            assert!(calls <= 2, "{calls} calls");
             // A report that cannot be had is a gap; a listing that cannot is an outage.
             let (halt, calls) = told(later(report_ms, down()), later(listing_ms, down())).await;
             assert!(matches!(halt, Some(Halt::Outage { .. })), "{halt:?}");
