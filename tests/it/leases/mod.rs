@@ -59,11 +59,19 @@ const AUDIT: &str = "\
 
 impl Stage {
     pub async fn set(accounts: u64, devices: u64, latency: Duration) -> Self {
+        Self::of((0..accounts).map(|_| devices), latency).await
+    }
+
+    /// Accounts with so many devices each.
+    pub async fn of(fleets: impl Iterator<Item = u64>, latency: Duration) -> Self {
         let database = TestDatabase::migrated().await;
+        let fleets: Vec<_> = (1..)
+            .zip(fleets)
+            .map(|(number, devices)| SimulatedAccount::numbered(number, devices))
+            .collect();
+        let accounts = fleets.len() as u64;
         let simulator = fleet::simulator(SimulatorConfig {
-            accounts: (1..=accounts)
-                .map(|n| SimulatedAccount::numbered(n, devices))
-                .collect(),
+            accounts: fleets,
             latency: Latency {
                 fixed: latency,
                 jitter: Duration::ZERO,
@@ -224,7 +232,8 @@ impl Stage {
         self.until_none(ids, "last_sync_at IS NULL").await;
     }
 
-    async fn until_none(&mut self, ids: &[String], such: &str) {
+    /// Waits until there is no such integration among these.
+    pub async fn until_none(&mut self, ids: &[String], such: &str) {
         let sql =
             format!("SELECT count(*) FROM carrier_integrations WHERE id = ANY ($1) AND {such}");
         let started = Instant::now();

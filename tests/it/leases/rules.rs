@@ -15,7 +15,7 @@ use crate::fleet::{self, in_system};
 use crate::postgres::{TestDatabase, store_options};
 
 const LEASE: Duration = Duration::from_secs(60);
-const AT_ONCE: Duration = Duration::from_millis(1);
+const AT_ONCE: Duration = Duration::ZERO;
 
 async fn database(integrations: usize) -> TestDatabase {
     let database = TestDatabase::migrated().await;
@@ -142,6 +142,7 @@ fn who_has_run_out_has_lost_everything_and_cannot_renew_or_claim() {
         );
         leases.claim(&a, &[lot(&[0])]).await.unwrap();
         leases.renew(&a, AT_ONCE).await.unwrap();
+        assert_eq!(leases.renew(&a, LEASE).await.unwrap(), None);
         until_gone(&*leases, &b, &a).await;
         assert_eq!(leases.renew(&a, LEASE).await.unwrap(), None);
         assert_eq!(leases.claim(&a, &[lot(&[1])]).await.unwrap(), []);

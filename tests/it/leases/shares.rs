@@ -1,14 +1,17 @@
 //! Fair shares: as processes join, leave and are killed.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use sqlx::query_scalar;
 
 use super::{BEAT, LEASE, SLACK, Stage};
 use crate::fleet::in_system;
+use crate::process_faults::child::until;
 
 #[test]
 fn three_share_three_hundred_and_a_killed_one_is_replaced_in_time() {
     in_system(async {
-        let mut stage = Stage::set(300, 2, std::time::Duration::ZERO).await;
+        let mut stage = Stage::set(300, 2, Duration::ZERO).await;
         let (first, mut second, third) = (stage.run(1001), stage.run(1002), stage.run(1003));
         let held = stage.until_fair(&[&first, &second, &third]).await;
         stage.until_all_synced().await;
@@ -55,7 +58,7 @@ fn three_share_three_hundred_and_a_killed_one_is_replaced_in_time() {
 #[test]
 fn who_joins_has_its_share_after_two_beats_and_who_leaves_hands_over_at_once() {
     in_system(async {
-        let mut stage = Stage::set(5, 2, std::time::Duration::ZERO).await;
+        let mut stage = Stage::set(5, 2, Duration::ZERO).await;
         let first = stage.run(1001);
         stage.until_fair(&[&first]).await;
         stage.until_all_synced().await;
@@ -84,5 +87,38 @@ fn who_joins_has_its_share_after_two_beats_and_who_leaves_hands_over_at_once() {
         stage.until_synced_again(handed_over).await;
         stage.assert_owners_only().await;
         stage.assert_written_by_owners(&[&first, &second]).await;
+    });
+}
+
+#[test]
+fn a_newcomer_calls_nobody_before_the_others_have_made_room_for_it() {
+    in_system(async {
+        let mut stage = Stage::set(4, 2, Duration::ZERO).await;
+        let later = "UPDATE carrier_integrations SET enabled = NOT enabled WHERE id > 'i-1002'";
+        stage.database.execute(later).await;
+        let first = stage.run(1001);
+        let two = ["i-1001".to_owned(), "i-1002".to_owned()];
+        stage.until_none(&two, "last_success_at IS NULL").await;
+        // There, and not able to look who else is.
+        first.child.signal("STOP");
+        stage.database.execute(later).await;
+        let _second = stage.run(1002);
+        until("the newcomer calls", || {
+            let by_newcomer = |(_, mark): &(u64, u64)| *mark == 1002;
+            stage
+                .calls()
+                .values()
+                .flatten()
+                .any(by_newcomer)
+                .then_some(())
+        });
+        let live: i64 = query_scalar("SELECT count(*) FROM carrier_sync_processes")
+            .fetch_one(&mut stage.look)
+            .await
+            .unwrap();
+        assert_eq!(
+            live, 1,
+            "the frozen one has not made room, so its leases had to end first"
+        );
     });
 }
