@@ -1,6 +1,7 @@
 //! `carrier-sync run`: the service.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -10,6 +11,10 @@ use crate::app::{App, Ending};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::shutdown::{Drained, Stop};
+use crate::store::{SoleUse, StoreError};
+
+/// Between two tries to lock a database file.
+const LOCK_RETRY: Duration = Duration::from_secs(1);
 
 const AFTER_HELP: &str = "\
 Runs until SIGTERM or Ctrl-C, then starts no new sync, gives running ones shutdown.drain_timeout to \
@@ -35,13 +40,34 @@ pub(super) fn run(_: &RunArgs, config: Config) -> Result<Exit, CliError> {
     in_system(async {
         let app = App::new(config, Arc::new(SystemClock))?;
         let stop = listen()?;
-        let _alone = app.sole_use()?;
+        let _alone = sole_use(&app, &stop).await?;
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             "carrier-sync is running"
         );
         exit(app.serve(&stop).await)
     })
+}
+
+/// A database file that cannot be made yet is waited for, as any database that is away; a process that has
+/// it already is not.
+async fn sole_use(app: &App, stop: &Stop) -> Result<Option<SoleUse>, CliError> {
+    let mut is_told = false;
+    loop {
+        match app.sole_use() {
+            Err(error @ StoreError::Unavailable(_)) if !stop.asked.is_cancelled() => {
+                if !std::mem::replace(&mut is_told, true) {
+                    tracing::error!(%error, "trying again until it works");
+                }
+            }
+            Err(StoreError::Unavailable(_)) => return Ok(None),
+            other => return other.map_err(CliError::from),
+        }
+        tokio::select! {
+            () = stop.asked.cancelled() => {}
+            () = tokio::time::sleep(LOCK_RETRY) => {}
+        }
+    }
 }
 
 /// Requests to stop, from signals.

@@ -342,6 +342,14 @@ fn all_problems_are_told_at_once() {
 fn an_impossible_combination_names_both_keys_and_where_they_stand() {
     for (text, parts) in [
         (
+            "[leases]\nheartbeat = \"11s\"",
+            [
+                "leases.heartbeat = \"11s\" (",
+                "carrier-sync.toml, line 2",
+                "must be at most a third of leases.duration = \"30s\" (the default)",
+            ],
+        ),
+        (
             "[database]\nmax_connections = 3\nurl = \"postgres://u:p@db/fleet\"",
             [
                 "database.max_connections = 3 (",

@@ -213,7 +213,9 @@ impl Supervisor {
             .filter(|(id, held)| ours.get(id) != Some(&held.epoch))
             .map(|(id, _)| id.clone())
             .collect();
-        sharing.held.retain(|id, _| !lost.contains(id));
+        for id in &lost {
+            sharing.held.remove(id);
+        }
         if !lost.is_empty() {
             tracing::error!(
                 integrations = lost.len(),
