@@ -297,7 +297,11 @@ fn carrier_settings(carrier: &CarrierConfig, config: &Config) -> CarrierSettings
             max_fallback_calls: carrier.max_fallback_calls as usize,
             max_concurrency: carrier.max_concurrency,
             max_batch_rows: config.writer.max_batch_rows,
-            max_outstanding_batches: config.writer.max_in_flight + 1,
+            max_outstanding_batches: config
+                .writer
+                .max_in_flight
+                .min(config.database.max_connections as usize)
+                + 1,
         },
     }
 }

@@ -208,12 +208,16 @@ impl Limits {
     }
 
     fn host(&self, host: &str, limit: RateLimit) -> Arc<Rate> {
+        let new = || {
+            let rate = Rate::new(limit);
+            // The burst is one for all: others may have just used it.
+            if self.processes.load(Ordering::Relaxed) > 1 {
+                rate.drain();
+            }
+            Arc::new(rate)
+        };
         let mut hosts = unpoisoned(&self.hosts);
-        Arc::clone(
-            hosts
-                .entry(host.to_owned())
-                .or_insert_with(|| Arc::new(Rate::new(limit))),
-        )
+        Arc::clone(hosts.entry(host.to_owned()).or_insert_with(new))
     }
 
     /// A keyed hash stands for the credentials, so that the map holds no secret.

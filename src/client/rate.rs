@@ -85,7 +85,7 @@ impl Rate {
     pub(super) fn drain(&self) {
         let mut cells = Some(self.burst);
         while let Some(some) = cells {
-            // Less than twice this number is there: of the size before, none was left.
+            // At most twice this number is there: of the size before, none was left.
             for _ in 0..2 {
                 let _ = self.governor.check_n(some);
             }

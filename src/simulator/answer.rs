@@ -61,7 +61,8 @@ impl Question<'_> {
             return Answer::rendered(page);
         }
         let answer = self.rendered_anew();
-        if answer.is_ok() {
+        // A fault may have come into force meanwhile; what it changed must not outlast it.
+        if answer.is_ok() && self.state.stands_still() {
             self.state.rendered.keep(asked, answer.body());
         }
         answer

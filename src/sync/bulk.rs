@@ -75,11 +75,6 @@ impl Run<'_> {
     /// Reads the account whole, as far as it can be.
     pub(super) async fn read_in_bulk(&mut self, bulk: &mut BulkPages) -> Result<Listing, Halt> {
         self.judge_first_pages(bulk).await?;
-        if let Some(listing) = &bulk.listing
-            && listing.is_begun()
-        {
-            listing.need(self.rows_needed());
-        }
         let book = self.read_report(bulk.report.as_mut()).await?;
         self.read_listing(bulk.listing.as_mut(), &book).await
     }
@@ -157,7 +152,7 @@ impl Run<'_> {
     /// Rows that the listing must still bring, at least, to show every device that is waited for. Zero:
     /// it can show nothing new.
     fn rows_needed(&self) -> usize {
-        match self.roster.waiting().saturating_sub(self.gaps.len()) {
+        match self.roster.waiting() {
             0 => 0,
             // One row of the listing may be word for several of ours, but for no more than these.
             waiting => waiting.saturating_sub(self.twins).max(1),
@@ -180,6 +175,7 @@ impl Run<'_> {
             if self.can_ask_for_usage(&merged) {
                 self.note_gap(Gap {
                     device,
+                    places,
                     merged,
                     read_at,
                 });
@@ -205,11 +201,10 @@ impl Run<'_> {
         merged.open.is_some() && self.gaps.len() < self.job.policy.max_fallback_calls
     }
 
-    /// A device that is listed twice is asked for once.
+    /// Its rows wait no longer, so a device that is listed twice is asked for once.
     fn note_gap(&mut self, gap: Gap) {
-        if self.gaps.iter().all(|known| known.device != gap.device) {
-            self.gaps.push(gap);
-        }
+        self.roster.note(&gap.places);
+        self.gaps.push(gap);
     }
 
     fn tell_oddities<T>(&self, page: &Page<T>) {

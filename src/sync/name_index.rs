@@ -71,17 +71,32 @@ impl NameIndex {
     /// Names that several devices have.
     #[must_use]
     pub fn shared(&self, devices: &LinkedDevices) -> usize {
-        let second = |at: usize, bucket: &Range<usize>| {
+        self.count(devices, |earlier| earlier == 1)
+    }
+
+    /// Devices besides the first of each name.
+    #[must_use]
+    pub fn twins(&self, devices: &LinkedDevices) -> usize {
+        self.count(devices, |earlier| earlier > 0)
+    }
+
+    /// Devices of which `is_counted` by how many of their name stand before them: none, one or two (and
+    /// more).
+    fn count(&self, devices: &LinkedDevices, is_counted: impl Fn(usize) -> bool) -> usize {
+        let earlier = |at: usize, bucket: &Range<usize>| {
             let (before, tag) = (bucket.start..at, self.tags[at]);
             if !self.tags[before.clone()].contains(&tag) {
-                return false;
+                return 0;
             }
             let name = devices.get(self.places[at] as usize).carrier_device_id;
-            self.named(devices, before, tag, &name).take(2).count() == 1
+            self.named(devices, before, tag, &name).take(2).count()
         };
         (0..self.ends.len())
             .map(|bucket| self.bucket(bucket))
-            .map(|bucket| bucket.clone().filter(|at| second(*at, &bucket)).count())
+            .map(|bucket| {
+                let counted = |at: &usize| is_counted(earlier(*at, &bucket));
+                bucket.clone().filter(counted).count()
+            })
             .sum()
     }
 

@@ -3,17 +3,19 @@
 //! It costs a call per device, so it is bounded, stops as soon as the carrier shows that it would be in
 //! vain, and gives every device its turn.
 
-use std::collections::HashSet;
 use std::future::ready;
 use std::mem::take;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, stream};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::ask::{Ask, OpenUsage};
 use super::bulk::Listing;
 use super::outcome::Halt;
+use super::pages::went_down;
 use super::run::{Gap, Run};
 use crate::client::CallError;
 
@@ -23,12 +25,10 @@ const TROUBLE_AFTER: u32 = 3;
 impl Run<'_> {
     /// Asks for every device that is still waited for, as far as the listing's outcome allows.
     pub(super) async fn ask_one_by_one(&mut self, listing: Listing) -> Result<(), Halt> {
-        if self.roster.waiting() == 0 {
+        if self.roster.waiting() + self.gaps.len() == 0 {
             return Ok(());
         }
-        let shown: HashSet<_> = self.gaps.iter().map(|gap| &gap.device).collect();
         let mut missing = self.roster.missing();
-        missing.retain(|device| !shown.contains(device));
         self.job.turns.order(&mut missing);
         let allowed = match listing {
             Listing::None => usize::MAX,
@@ -71,9 +71,20 @@ impl Run<'_> {
         // Once the budget is spent nothing new is asked; answers under way are paid for and kept.
         let (is_spent, mut spent) = (AtomicBool::new(false), None);
         let asks = stream::iter(asks).take_while(|_| ready(!is_spent.load(Ordering::Relaxed)));
-        let answers = asks.map(|ask| async move {
+        let answers = asks.map(|ask| {
+            let (job, meter) = (Arc::clone(job), Arc::clone(meter));
             let (device, gap) = (ask.device().clone(), ask.gap());
-            (device, gap, ask.answer(job, meter).await)
+            // In a task of its own: while this sync waits for the database, its calls go on. Left lying,
+            // one would hold its host's turn against everyone, and answers would come too late.
+            let answer = tokio::spawn(async move { ask.answer(&job, &meter).await });
+            let answer = AbortOnDropHandle::new(answer);
+            async move {
+                (
+                    device,
+                    gap,
+                    answer.await.unwrap_or_else(|e| Err(went_down(e))),
+                )
+            }
         });
         let mut answers = pin!(answers.buffer_unordered(job.policy.max_concurrency));
         let mut trouble = Trouble::default();
@@ -85,10 +96,15 @@ impl Run<'_> {
             let error = match answer {
                 Ok(mut reading) => {
                     let error = reading.trouble.take();
-                    if let Some(gap) = gap.and_then(|gap| self.gaps.get_mut(gap)) {
-                        reading.info = take(&mut gap.merged.info);
+                    match gap.and_then(|gap| self.gaps.get_mut(gap)) {
+                        Some(gap) => {
+                            reading.info = take(&mut gap.merged.info);
+                            let places = take(&mut gap.places);
+                            self.put(places, reading);
+                            self.hand_over_if_due().await?;
+                        }
+                        None => self.accept(&device, reading).await?,
                     }
-                    self.accept(&device, reading).await?;
                     error
                 }
                 Err(error) => Some(error),

@@ -14,7 +14,7 @@ use super::job::{SinkError, SyncJob, UpdateSink};
 use super::roster::Place;
 use crate::device::{DeviceUpdate, UpdateBatch, WriteReceipt};
 
-/// An update waits no longer than this for its batch to fill.
+/// A batch that is not full is sent with the first page or answer after this.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What became of a batch.

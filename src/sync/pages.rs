@@ -120,8 +120,8 @@ fn rows<T>(page: &Page<T>) -> usize {
     page.records.len().max(1)
 }
 
-/// A panic in the reader is one in the sync: it goes on in the task that contains the sync's own.
-fn went_down(error: JoinError) -> CallError {
+/// A panic in a task of a sync is one in the sync: it goes on in the task that contains the sync's own.
+pub(super) fn went_down(error: JoinError) -> CallError {
     match error.try_into_panic() {
         Ok(panic) => resume_unwind(panic),
         Err(_) => CallError::Unavailable {

@@ -14,6 +14,8 @@ pub use super::name_index::Place;
 enum State {
     /// Not heard of yet.
     Waiting,
+    /// Shown without its usage, which is to be asked for.
+    Noted,
     /// In a batch, its usage known; becomes synced with the batch's receipt.
     Read,
     /// Usage known and row committed.
@@ -46,6 +48,10 @@ impl Places {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.first.is_none()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Place> + '_ {
+        self.first.iter().chain(&self.more).copied()
     }
 }
 
@@ -173,17 +179,34 @@ impl Roster {
         missing
     }
 
+    /// Rows besides the first of each `carrier_device_id`.
+    #[must_use]
+    pub fn twins(&self) -> usize {
+        self.by_carrier_id.twins(&self.devices)
+    }
+
     /// `carrier_device_id`s that several rows share.
     #[must_use]
     pub fn shared_ids(&self) -> usize {
         self.by_carrier_id.shared(&self.devices)
     }
 
+    /// Something is known of the device; what is missing will be asked for.
+    pub fn note(&mut self, places: &Places) {
+        for place in places.iter() {
+            let state = &mut self.states[place as usize];
+            if *state == State::Waiting {
+                self.waiting -= 1;
+                *state = State::Noted;
+            }
+        }
+    }
+
     /// The device's usage is known and on its way to the store.
     pub fn read(&mut self, place: Place) {
         let state = &mut self.states[place as usize];
-        if *state == State::Waiting {
-            self.waiting -= 1;
+        if matches!(*state, State::Waiting | State::Noted) {
+            self.waiting -= usize::from(*state == State::Waiting);
             *state = State::Read;
         }
     }

@@ -84,6 +84,8 @@ fn report(
 /// A device that the listing showed without usage.
 pub(super) struct Gap {
     pub(super) device: CarrierDeviceId,
+    /// The rows that name it; none once the gap is closed.
+    pub(super) places: Places,
     /// What the listing said.
     pub(super) merged: Merged,
     /// When it said so.
@@ -218,7 +220,8 @@ impl Run<'_> {
                 trouble: None,
                 observed_at: gap.read_at,
             };
-            self.accept(&gap.device, reading).await?;
+            self.put(gap.places, reading);
+            self.hand_over_if_due().await?;
         }
         Ok(())
     }
@@ -279,7 +282,7 @@ impl Run<'_> {
         if shared == 0 {
             return;
         }
-        self.twins = self.roster.waiting() - self.roster.missing().len();
+        self.twins = self.roster.twins();
         if self.job.notices.is_new("shared carrier_device_id") {
             tracing::warn!(
                 integration.id = %self.job.integration_id, ids = shared,

@@ -14,7 +14,7 @@ use carrier_sync::sync::{Halt, SinkError, SyncReport, UpdateSink};
 use carrier_sync::tenure::Tenure;
 use tokio::sync::Semaphore;
 
-use super::{ACME, Scene, Service, link};
+use super::{ACME, ALONE, Scene, Service, link};
 use crate::fleet::{self, in_system};
 use crate::scripted::{Reply, ScriptedCarrier, answer, empty_listing, json};
 
@@ -297,5 +297,41 @@ fn a_listing_that_is_refused_ends_the_report_after_its_first_page() {
         let report = service.sync().await;
         assert!(matches!(report.halt, Some(Halt::Credentials { .. })));
         assert_eq!((carrier.count("billing"), carrier.count("devices")), (1, 1));
+    });
+}
+
+#[test]
+fn the_listing_takes_nothing_of_the_report_s_budget() {
+    in_system(async {
+        let tens = [TENS[0], ("carriers.hologram.usage_page_size", "10")];
+        let scene = Scene::of(60, ACME, &tens).await;
+        scene.sync().await;
+        let budget = scene.calls_of(Endpoint::Billing) + 2;
+        let text = budget.to_string();
+        let tight = [
+            tens[0],
+            tens[1],
+            ("carriers.hologram.max_calls_per_sync", &*text),
+        ];
+        let scene = Scene::of(60, ACME, &tight).await;
+        let report = scene.sync().await;
+        assert_eq!((report.outcome, report.synced), (Outcome::Partial, 20));
+        assert_eq!(report.api_calls, budget);
+    });
+}
+
+#[test]
+fn a_sync_that_waits_for_the_database_holds_no_permit_of_its_account_against_another() {
+    in_system(async {
+        let scene = Scene::of(60, ALONE, &TENS).await;
+        let (closed, open) = (Gate::closed(), Gate::open());
+        let other = async {
+            until("a sync that waits", || closed.held() == OUTSTANDING).await;
+            tokio::time::timeout(Duration::from_secs(20), sync_into(&scene, &open)).await
+        };
+        tokio::select! {
+            _ = sync_into(&scene, &closed) => panic!("its batches are held"),
+            report = other => assert_eq!(report.expect("it gets on").synced, 60),
+        }
     });
 }
