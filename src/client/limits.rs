@@ -358,11 +358,19 @@ mod tests {
     #[tokio::test]
     async fn a_process_that_leaves_gives_its_part_back() {
         let all = Limits::default();
-        all.share_hosts_with(4);
         let limiter = all.account("c", "h", &account("k", "1"), host_of_ten());
+        all.share_hosts_with(4);
         assert!(limiter.acquire(PATIENCE).await.is_ok());
         all.share_hosts_with(1);
         assert_eq!(at_once(&limiter).await, 6);
+    }
+
+    #[tokio::test]
+    async fn a_host_first_met_while_others_may_call_it_has_no_burst() {
+        let all = Limits::default();
+        all.share_hosts_with(2);
+        let limiter = all.account("c", "h", &account("k", "1"), host_of_ten());
+        assert_eq!(at_once(&limiter).await, 0);
     }
 
     #[tokio::test]
