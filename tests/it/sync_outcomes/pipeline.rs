@@ -323,7 +323,14 @@ fn the_listing_takes_nothing_of_the_report_s_budget() {
 #[test]
 fn a_sync_that_waits_for_the_database_holds_no_permit_of_its_account_against_another() {
     in_system(async {
-        let scene = Scene::of(60, ALONE, &TENS).await;
+        // Slow enough that a call of each sync is always waiting for its turn.
+        let slowly = [
+            TENS[1],
+            TENS[2],
+            ("carriers.hologram.requests_per_second", "200"),
+            ("carriers.hologram.burst", "1"),
+        ];
+        let scene = Scene::of(60, ALONE, &slowly).await;
         let (closed, open) = (Gate::closed(), Gate::open());
         let other = async {
             until("a sync that waits", || closed.held() == OUTSTANDING).await;
