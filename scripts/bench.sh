@@ -8,6 +8,7 @@
 #   scripts/bench.sh memory    peak memory at 100,000 and at 1,000,000 devices
 #   scripts/bench.sh curve     1k to 1M devices in one account; 1 to 10,000 accounts of 10 devices
 #   scripts/bench.sh run       10,000 accounts in one `carrier-sync run`: lateness, memory, idle CPU
+#   scripts/bench.sh processes 2,000 accounts shared by 1, 2 and 4 processes: shares, lateness, CPU
 #
 # It builds the release, starts a Postgres and a simulated carrier of its own and removes them on the
 # way out. Needs Postgres 13 or newer and Python 3. What the figures mean: docs/performance.md.
@@ -30,7 +31,7 @@ command=compare devices=100000 rounds=5
 while [[ $# -gt 0 ]]; do
     case "$1" in
         -h | --help) usage && exit 0 ;;
-        compare | latency | memory | curve | run) command="$1" && shift ;;
+        compare | latency | memory | curve | run | processes) command="$1" && shift ;;
         --devices | --rounds)
             [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || fail "$1 takes a number above 0"
             printf -v "${1#--}" '%s' "$2" && shift 2

@@ -239,7 +239,13 @@ def run(bench, devices, rounds):
     many.run(bench, 10_000)
 
 
+def processes(bench, devices, rounds):
+    del devices, rounds
+    many.processes(bench, 2_000, [1, 2, 4])
+
+
 if __name__ == "__main__":
     program, limit_program, command, devices, rounds = sys.argv[1:]
-    commands = {"compare": compare, "latency": latency, "memory": memory, "curve": curve, "run": run}
+    commands = {"compare": compare, "latency": latency, "memory": memory, "curve": curve, "run": run,
+                "processes": processes}
     commands[command](Bench(program, limit_program), int(devices), int(rounds))

@@ -3,6 +3,7 @@
 import io
 import json
 import time
+from contextlib import ExitStack
 
 from programs import cpu_seconds, peak_mb
 from table import progress, show
@@ -99,6 +100,42 @@ def run(bench, accounts):
             ["CPU, nothing due", f"{100 * idle:.2f} % of a core"],
             ["peak RSS, nothing due", f"{idle_peak:.0f} MB"],
         ],
+    )
+
+
+def processes(bench, accounts, numbers):
+    """All accounts shared by so many `run` on one database, each with work every minute."""
+    rows = []
+    for number in numbers:
+        progress(f"{number} processes, two minutes")
+        with bench.service.carrier(devices=DEVICES_EACH, accounts=accounts) as carrier, ExitStack() as stack:
+            database = bench.postgres(f"processes_{number}")
+            connect(bench, database, carrier, accounts, minutes=1)
+            logs = [bench.home / f"run_{number}_{place}.log" for place in range(number)]
+            pids = [
+                stack.enter_context(bench.service.running(
+                    database, log, log__level="info", supervisor__start_spread="30s",
+                    leases__heartbeat="1s", leases__duration="6s"))
+                for log in logs
+            ]
+            time.sleep(45)
+            warmed_up = [log.stat().st_size for log in logs]
+            cpu_before = [cpu_seconds(pid) for pid in pids]
+            time.sleep(60)
+            cpu = [cpu_seconds(pid) - before for pid, before in zip(pids, cpu_before)]
+            peaks = [peak_mb(pid) for pid in pids]
+            owned = database.sql("SELECT count(*) FROM carrier_integrations GROUP BY lease_owner ORDER BY 1")
+        looks = [lateness(log, at) for log, at in zip(logs, warmed_up)]
+        rows.append([
+            number, ", ".join(count for [count] in owned), f"{sum(ended for _, ended in looks):,}",
+            ", ".join(late(99) for late, _ in looks),
+            f"{100 * sum(cpu) / 60:.1f} %", f"{max(peaks):.0f}",
+        ])
+    show(
+        f"{accounts:,} accounts of {DEVICES_EACH} devices, shared, synced every minute",
+        ["processes", "accounts of each", "syncs in a minute", "start late, p99 of each", "CPU of all, of a core",
+         "peak RSS MB of one"],
+        rows,
     )
 
 

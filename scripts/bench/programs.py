@@ -62,6 +62,7 @@ class Service:
     def __init__(self, program, home):
         self.program, self.home = program, Path(home)
         self.log = self.home / "service.log"
+        self.written = 0
 
     @contextmanager
     def carrier(self, *, devices, accounts=1, latency="0ms"):
@@ -102,7 +103,9 @@ class Service:
             "carriers.hologram.max_fallback_calls": 10_000_000,
         }
         values.update({key.replace("__", "."): value for key, value in changed.items()})
-        path = self.home / "settings.toml"
+        # A file for each: a program that is starting must not find another's half written.
+        self.written += 1
+        path = self.home / f"settings-{self.written}.toml"
         # JSON's texts, numbers and truth values are TOML's as well.
         path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items()))
         return path

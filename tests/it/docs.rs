@@ -10,13 +10,15 @@ use std::{
 
 use carrier_sync::status::ActorState;
 
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/architecture.md",
     "docs/decisions.md",
     "docs/operating.md",
+    "docs/performance.md",
+    "docs/scaling.md",
 ];
 
 fn root() -> &'static Path {
