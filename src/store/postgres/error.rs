@@ -30,8 +30,9 @@ fn from_sqlstate(error: &dyn DatabaseError) -> StoreError {
         "42501" => StoreError::Role(message.to_owned()),
         // Refused log-in, unknown database: the operator may yet put it right.
         "3D000" | "28000" | "28P01" => StoreError::Unavailable(message.to_owned()),
-        // Serialisation, deadlock, lock not available, cancelled, read-only standby.
-        "40001" | "40P01" | "55P03" | "57014" | "25006" => {
+        // Serialisation, deadlock, lock not available, cancelled, read-only standby, a transaction that
+        // lay idle for too long (a process that was frozen in the middle of it).
+        "40001" | "40P01" | "55P03" | "57014" | "25006" | "25P03" => {
             StoreError::Unavailable(message.to_owned())
         }
         // Connection, resources, operator intervention, disk or system trouble.
