@@ -65,7 +65,7 @@ impl Sharing {
         }
     }
 
-    /// What to do, and which leases of ours nobody here knows of: their claim was never answered.
+    /// What fair shares ask of us.
     fn plan(&self, standing: &Standing) -> Plan<IntegrationId> {
         let live = &standing.census.live;
         let sharers: BTreeSet<ProcessId> = live
@@ -235,11 +235,17 @@ impl Supervisor {
             return (Vec::new(), Vec::new());
         };
         let plan = sharing.plan(standing);
-        let (held, strays): (Vec<_>, Vec<_>) = plan
-            .release
-            .into_iter()
-            .partition(|id| sharing.held.contains_key(id) || self.children.contains_key(id));
-        for id in held {
+        let is_known =
+            |id: &IntegrationId| sharing.held.contains_key(id) || self.children.contains_key(id);
+        let stop: Vec<_> = plan.release.into_iter().filter(|id| is_known(id)).collect();
+        // Ours in the database and at work nowhere: the answer to their claim or release was lost. Free
+        // again, they can be claimed anew.
+        let strays = standing.census.leases.iter();
+        let strays = strays
+            .filter(|lease| lease.owner == standing.me && !is_known(&lease.integration))
+            .map(|lease| lease.integration.clone())
+            .collect();
+        for id in stop {
             self.stop(&id, ctx);
         }
         let claim = if standing.is_counted_in {

@@ -122,3 +122,20 @@ fn a_newcomer_calls_nobody_before_the_others_have_made_room_for_it() {
         );
     });
 }
+
+#[test]
+fn a_claim_whose_answer_was_lost_is_made_again() {
+    in_system(async {
+        let mut stage = Stage::set(3, 2, Duration::ZERO).await;
+        let first = stage.run(1001);
+        stage.until_fair(&[&first]).await;
+        stage.until_all_synced().await;
+        stage.make_due().await;
+        // As it stands after the commit of a claim that the process never heard of.
+        let lost =
+            "UPDATE carrier_integrations SET lease_epoch = lease_epoch + 1 WHERE id = 'i-1003'";
+        stage.database.execute(lost).await;
+        stage.until_synced_again(&["i-1003".to_owned()]).await;
+        stage.assert_owners_only().await;
+    });
+}
