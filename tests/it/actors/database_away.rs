@@ -107,7 +107,8 @@ fn a_server_that_starts_after_the_service_is_found() {
         let port = listener.local_addr().unwrap().port();
         drop(listener);
         let (url, server) = through(&database.service_url(), port);
-        let settings = [SOON, &[("database.acquire_timeout", "2s")]].concat();
+        // Sooner than the notice that there is no answer yet.
+        let settings = [SOON, &[("database.acquire_timeout", "500ms")]].concat();
         let service = Service::start(fleet::app(&url, &settings));
         let reason = backs_off(&service).await;
         assert!(reason.contains("refused"), "{reason}");

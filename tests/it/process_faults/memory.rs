@@ -26,10 +26,13 @@ const SETTINGS: &[(&str, &str)] = &[
 ];
 /// Time for a sync that goes well; one that hangs is cut short, which must leak nothing either.
 const NUDGE_EVERY: Duration = Duration::from_millis(200);
-/// Due at once, and different from before.
+/// Due at once, and different from before. Locked in the order in which outcomes are recorded.
 const NUDGE: &str = "\
-    UPDATE carrier_integrations SET last_sync_at = NULL, \
-        config = jsonb_build_object('nudge', clock_timestamp())";
+    WITH all_of_them AS ( \
+        SELECT id FROM carrier_integrations ORDER BY tenant_id, id FOR UPDATE) \
+    UPDATE carrier_integrations AS c SET last_sync_at = NULL, \
+        config = jsonb_build_object('nudge', clock_timestamp()) \
+    FROM all_of_them WHERE c.id = all_of_them.id";
 
 const SMALL_FLEET: u64 = 20_000;
 const LARGE_FLEET: u64 = 100_000;
