@@ -76,10 +76,31 @@ pub struct LineRecord {
 pub struct DeviceRecord {
     /// The device's name at the carrier.
     pub device: CarrierDeviceId,
+    /// Another name under which it may be linked, such as its ICCID with the check digit.
+    pub also: Option<CarrierDeviceId>,
     /// Statuses and ICCID.
     pub info: DeviceInfo,
     /// Every line, the one that stands for the device (cycle, statuses) first. Empty: no line.
     pub lines: Vec<LineRecord>,
+}
+
+impl DeviceRecord {
+    /// A record that says nothing yet.
+    #[must_use]
+    pub fn of(device: CarrierDeviceId) -> Self {
+        Self {
+            device,
+            also: None,
+            info: DeviceInfo::default(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// Whether the device may be linked by this name.
+    #[must_use]
+    pub fn is_called(&self, name: &CarrierDeviceId) -> bool {
+        self.device == *name || self.also.as_ref() == Some(name)
+    }
 }
 
 /// One part of what a line used: a session, a day. The line used their sum.

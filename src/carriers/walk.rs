@@ -5,9 +5,9 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
-use super::request::Request;
+use super::{answer::Answer, request::Request};
 
-/// A paged read. Call [`request`](Walk::request), send it, give the body to [`read`](Walk::read),
+/// A paged read. Call [`request`](Walk::request), send it, give the answer to [`read`](Walk::read),
 /// and repeat until there is no request left.
 pub trait Walk<T>: Send {
     /// The next request; `None` once the carrier has said that there is no more.
@@ -19,7 +19,7 @@ pub trait Walk<T>: Send {
     /// [`ReadError`]: what was read before stays true, the rest is unknown. An answer that cannot be
     /// read at all leaves [`request`](Walk::request) as it was, so that it may be sent again; an
     /// answer that ends the walk leaves none.
-    fn read(&mut self, body: &[u8]) -> Result<Page<T>, ReadError>;
+    fn read(&mut self, answer: &Answer<'_>) -> Result<Page<T>, ReadError>;
 }
 
 /// One page of records.
@@ -42,6 +42,16 @@ impl<T> Page<T> {
         if self.unreadable.len() < MAX_REASONS {
             self.unreadable.push(reason());
         }
+    }
+}
+
+/// Unmapped values told per page; a carrier that renames a state renames it for the whole fleet.
+const MAX_UNMAPPED: usize = 16;
+
+/// Notes a raw value outside the carrier's vocabulary, each once.
+pub fn note_unmapped(unmapped: &mut Vec<String>, text: String) {
+    if unmapped.len() < MAX_UNMAPPED && !unmapped.contains(&text) {
+        unmapped.push(text);
     }
 }
 

@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
+use http::HeaderMap;
 use url::Url;
 
 use super::error::CallError;
 use super::limits::{AccountLimiter, Paused};
 use super::retry::backoff;
-use super::transport::{Destination, Failure, Transport};
-use crate::carriers::{Page, ReadError, Request, Walk};
+use super::transport::{
+    Destination, Failure, Outgoing, OutgoingBody, Proof, Received, Transport,
+};
+use crate::carriers::{Answer, Page, ReadError, Request, Target, Walk};
 use crate::clock::Clock;
 use crate::tenure::Tenure;
 
@@ -117,7 +121,7 @@ impl CarrierClient {
                 Err(setback) => setback,
             };
             tracing::debug!(
-                endpoint = request.endpoint, attempt, error = %setback.error, "call failed"
+                endpoint = %request.endpoint, attempt, error = %setback.error, "call failed"
             );
             let is_over = walk.request().is_none();
             if attempt >= self.max_attempts || !setback.worth_retrying || is_over {
@@ -140,9 +144,9 @@ impl CarrierClient {
             });
         };
         for _ in 0..=MAX_REDIRECTS {
-            let (answer, sent) = self.send(url, meter).await?;
+            let (answer, sent, sent_at) = self.send(request, url, meter).await?;
             match answer {
-                Ok(body) => return Ok(self.read(walk, &body, sent)),
+                Ok(received) => return Ok(self.read(walk, &received, sent, sent_at)),
                 Err(Failure::Moved { to }) => url = to,
                 Err(failure) => return Ok(Err(self.setback(failure, sent))),
             }
@@ -155,9 +159,10 @@ impl CarrierClient {
     /// One request on the wire: a permit, a unit of the budget, an answer.
     async fn send(
         &self,
+        request: &Request,
         url: Url,
         meter: &CallMeter,
-    ) -> Result<(Result<Vec<u8>, Failure>, Instant), CallError> {
+    ) -> Result<(Result<Received, Failure>, Instant, DateTime<Utc>), CallError> {
         let waiting_since = Instant::now();
         let permit = self.limiter.acquire(PATIENCE).await;
         meter.has_waited(waiting_since);
@@ -168,21 +173,41 @@ impl CarrierClient {
         }
         meter.spend()?;
         let now = self.clock.now();
-        let answer = self.transport.send(&self.destination, url, now).await;
+        let call = Outgoing {
+            url,
+            proof: self.proof(request),
+            body: request.body.as_deref().map(json),
+        };
+        let (answer, _hint) = self.transport.send(&self.destination, call, now).await;
         if answer.is_ok() {
             meter.answers.fetch_add(1, Ordering::Relaxed);
         }
-        Ok((answer, permit.sent))
+        Ok((answer, permit.sent, now))
+    }
+
+    /// What proves who we are to the carrier; nothing where the address is the key.
+    fn proof(&self, request: &Request) -> HeaderMap {
+        match (&self.destination.proof, &request.to) {
+            (Proof::Headers(headers), Target::Below(_)) => headers.clone(),
+            _ => HeaderMap::new(),
+        }
     }
 
     fn read<T>(
         &self,
         walk: &mut (dyn Walk<T> + '_),
-        body: &[u8],
+        received: &Received,
         sent: Instant,
+        sent_at: DateTime<Utc>,
     ) -> Result<Page<T>, Setback> {
         let scrub = |text: String| self.destination.scrubber.scrub(&text);
-        let error = match walk.read(body) {
+        let answer = Answer {
+            body: &received.body,
+            headers: &received.headers,
+            sent_at,
+            read_at: self.clock.now(),
+        };
+        let error = match walk.read(&answer) {
             Ok(page) => {
                 self.limiter.answered();
                 return Ok(page);
@@ -227,7 +252,9 @@ impl CarrierClient {
                 }
             }
             Failure::Down { reason } => Setback::last(CallError::Unavailable { reason }),
-            Failure::Unauthorized { status } => Setback::last(CallError::Unauthorized { status }),
+            Failure::Unauthorized { status, words } => {
+                Setback::last(CallError::Unauthorized { status, words })
+            }
             Failure::NotFound | Failure::Moved { .. } => Setback::last(CallError::NotFound),
             Failure::Rejected { reason } => Setback::last(CallError::Rejected { reason }),
             Failure::TooLarge => Setback::last(CallError::TooLarge {
@@ -241,6 +268,13 @@ impl CarrierClient {
         CallError::Throttled {
             until: self.clock.now() + paused.left,
         }
+    }
+}
+
+fn json(text: &str) -> OutgoingBody<'_> {
+    OutgoingBody {
+        content_type: "application/json",
+        text,
     }
 }
 

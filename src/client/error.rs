@@ -13,10 +13,12 @@ pub enum CallError {
         until: DateTime<Utc>,
     },
     /// The credentials do not open this: stop until a person changes them.
-    #[error("the carrier refuses the credentials (status {status})")]
+    #[error("the carrier refuses the credentials (status {status}{})", colon(.words.as_deref()))]
     Unauthorized {
-        /// 401 or 403.
+        /// 401 or 403, or what the carrier says in their place.
         status: u16,
+        /// In the carrier's words where it has any.
+        words: Option<String>,
     },
     /// There is no such thing at the carrier.
     #[error("not found at the carrier")]
@@ -60,6 +62,10 @@ pub enum CallError {
         /// The budget.
         budget: u64,
     },
+}
+
+fn colon(words: Option<&str>) -> String {
+    words.map(|words| format!(": {words}")).unwrap_or_default()
 }
 
 /// Why there is no connection to any carrier: TLS has no usable root certificates, or the like.

@@ -4,10 +4,21 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::carriers::{Account, Authorization};
+use crate::carriers::{Account, Authorization, TokenRequest};
 
 /// Longest text of a carrier's that is passed on, in characters.
 const LONGEST_TEXT_CHARS: usize = 200;
+/// Where carriers put their words, the more telling first.
+const WORDS: [&str; 8] = [
+    "/error",
+    "/message",
+    "/errorMessage/message",
+    "/errorMessage",
+    "/error_description",
+    "/errors/0/detail",
+    "/errors/0/title",
+    "/errors/detail",
+];
 /// Bodies above this are not searched for a message.
 const LARGEST_ERROR_BODY_BYTES: usize = 64 * 1024;
 
@@ -24,7 +35,16 @@ impl Scrubber {
     pub fn new(account: &Account, authorization: &Authorization) -> Self {
         let secrets = std::iter::once(&account.api_key).chain(account.api_secret.as_ref());
         let mut forms: Vec<_> = secrets.flat_map(forms).collect();
-        forms.push(basic_credentials(authorization));
+        match authorization {
+            Authorization::Basic { user, password } => {
+                forms.push(basic_credentials(user, password));
+            }
+            Authorization::Token(TokenRequest {
+                basic: Some((user, password)),
+                ..
+            }) => forms.push(basic_credentials(user, password)),
+            Authorization::Headers(_) | Authorization::Token(_) => {}
+        }
         forms.retain(|form| !form.expose_secret().is_empty());
         Self { secrets: forms }
     }
@@ -53,9 +73,7 @@ impl Scrubber {
             return None;
         }
         let object: serde_json::Value = serde_json::from_slice(body).ok()?;
-        let text = ["error", "message"]
-            .iter()
-            .find_map(|key| object.get(key)?.as_str())?;
+        let text = WORDS.iter().find_map(|path| object.pointer(path)?.as_str())?;
         Some(self.scrub(text)).filter(|text| !text.trim().is_empty())
     }
 }
@@ -72,9 +90,7 @@ fn forms(secret: &SecretString) -> [SecretString; 3] {
 }
 
 /// What follows `Basic` in the `Authorization` header.
-pub(super) fn basic_credentials(
-    Authorization::Basic { user, password }: &Authorization,
-) -> SecretString {
+pub(super) fn basic_credentials(user: &str, password: &SecretString) -> SecretString {
     STANDARD
         .encode(format!("{user}:{}", password.expose_secret()))
         .into()
@@ -89,6 +105,7 @@ mod tests {
             api_key: "s3cr3t-key".into(),
             api_secret: Some("".into()),
             account_id: None,
+            settings: serde_json::Map::new(),
         };
         let authorization = Authorization::Basic {
             user: "apikey".to_owned(),
@@ -118,6 +135,7 @@ mod tests {
             api_key: "k/e+y=1".into(),
             api_secret: None,
             account_id: None,
+            settings: serde_json::Map::new(),
         };
         let authorization = Authorization::Basic {
             user: "apikey".into(),

@@ -1,20 +1,24 @@
 //! One attempt of one call: the request goes out, status and capped body come in. No permits, no
 //! retries, and no idea what a body means: of a refusal the carrier's dialect is asked.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::{Response, StatusCode, redirect};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::egress::{EgressRefused, GuardedResolver};
 use super::error::SetUpError;
 use super::retry::retry_after;
 use super::scrub::{Scrubber, basic_credentials};
-use crate::carriers::{Authorization, Carrier, Request};
+use crate::carriers::token::SecretHeaders;
+use crate::carriers::{Authorization, Carrier, LimitHint, Request, Target, TokenRequest};
 
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("carrier-sync/", env!("CARGO_PKG_VERSION"));
@@ -58,10 +62,12 @@ pub enum Failure {
         /// What happened.
         reason: String,
     },
-    /// 401 or 403.
+    /// 401 or 403, or what the carrier says in their place.
     Unauthorized {
         /// Which.
         status: u16,
+        /// In the carrier's words where it has any.
+        words: Option<String>,
     },
     /// 404 or 410.
     NotFound,
@@ -98,29 +104,107 @@ pub struct Destination {
     pub carrier: &'static dyn Carrier,
     /// Base address; paths are appended to it.
     pub base: Url,
-    /// The `Authorization` header, made once; its `Debug` shows no secret.
-    pub authorization: HeaderValue,
+    /// What proves who we are; its `Debug` shows no secret.
+    pub proof: Proof,
     /// For one attempt, from connecting to the last byte.
     pub timeout: Duration,
     /// Cleans what the carrier says.
     pub scrubber: Scrubber,
 }
 
-/// The header that proves who we are, marked so that nothing prints it.
+/// What proves who we are.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// In every request, made once.
+    Headers(HeaderMap),
+    /// A token, which has to be bought.
+    Token(TokenRequest),
+}
+
+impl Proof {
+    /// The proof of `authorization`; its headers are marked so that nothing prints them.
+    ///
+    /// # Errors
+    /// When a header cannot carry a value (line breaks): which, never what.
+    pub fn new(authorization: &Authorization) -> Result<Self, UnfitHeader> {
+        Ok(match authorization {
+            Authorization::Basic { user, password } => {
+                Self::Headers(basic_header(user, password))
+            }
+            Authorization::Headers(headers) => Self::Headers(secret_headers(headers)?),
+            Authorization::Token(request) => Self::Token(request.clone()),
+        })
+    }
+}
+
+/// A header cannot carry what it should; names the header and not the value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the credentials do not fit the header {0}: they hold a line break or another control character")]
+pub struct UnfitHeader(pub String);
+
+/// The header of HTTP Basic.
 #[must_use]
-pub fn authorization_header(authorization: &Authorization) -> HeaderValue {
-    let text = format!("Basic {}", basic_credentials(authorization).expose_secret());
+pub fn basic_header(user: &str, password: &SecretString) -> HeaderMap {
+    let text = format!("Basic {}", basic_credentials(user, password).expose_secret());
     #[expect(clippy::expect_used, reason = "base64 is made of visible ASCII")]
     let mut header = HeaderValue::try_from(text).expect("a header can hold base64");
     header.set_sensitive(true);
-    header
+    HeaderMap::from_iter([(AUTHORIZATION, header)])
+}
+
+/// Headers with secret values, marked so that nothing prints them.
+///
+/// # Errors
+/// [`UnfitHeader`] names the first that cannot carry its value.
+pub fn secret_headers(headers: &SecretHeaders) -> Result<HeaderMap, UnfitHeader> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let unfit = || UnfitHeader(name.to_string());
+        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit())?;
+        let mut value = HeaderValue::try_from(value.expose_secret()).map_err(|_| unfit())?;
+        value.set_sensitive(true);
+        map.insert(key, value);
+    }
+    Ok(map)
+}
+
+/// One request on the wire.
+#[derive(Debug)]
+pub struct Outgoing<'a> {
+    /// Where, query included.
+    pub url: Url,
+    /// What proves who we are; empty for a download, whose address is its key.
+    pub proof: HeaderMap,
+    /// Makes it a POST.
+    pub body: Option<OutgoingBody<'a>>,
+}
+
+/// What a POST sends.
+#[derive(Debug, Clone, Copy)]
+pub struct OutgoingBody<'a> {
+    /// Its media type.
+    pub content_type: &'static str,
+    /// As it is.
+    pub text: &'a str,
+}
+
+/// A successful answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Decompressed, within the cap.
+    pub body: Vec<u8>,
+    /// As they came.
+    pub headers: HeaderMap,
 }
 
 impl Destination {
     /// Where `request` goes; `None` when no address can name what it asks for.
     #[must_use]
     pub fn address(&self, request: &Request) -> Option<Url> {
-        address(&self.base, request)
+        match &request.to {
+            Target::Below(path) => below(&self.base, path, &request.query),
+            Target::Download(url) => Some(url.0.clone()),
+        }
     }
 }
 
@@ -165,40 +249,69 @@ impl Transport {
         &self.config
     }
 
-    /// Asks for `url`, which is of `to`'s host, and reads the answer.
+    /// Sends `call`, which goes to `to`'s host or downloads what it named, and reads the answer; with it
+    /// what the headers, of a refusal too, say of the calls that are left.
     ///
     /// # Errors
     /// [`Failure`]; no text in it holds a URL or a credential.
     pub async fn send(
         &self,
         to: &Destination,
-        url: Url,
+        call: Outgoing<'_>,
         now: DateTime<Utc>,
-    ) -> Result<Vec<u8>, Failure> {
-        let response = self
-            .http
-            .get(url)
+    ) -> (Result<Received, Failure>, Option<LimitHint>) {
+        let response = match self.request(to, call).send().await {
+            Ok(response) => response,
+            Err(error) => return (Err(self.broken(to, error)), None),
+        };
+        let hint = to.carrier.limit_hint(response.headers(), now);
+        (self.answer(to, response, now).await, hint)
+    }
+
+    fn request(&self, to: &Destination, call: Outgoing<'_>) -> reqwest::RequestBuilder {
+        let request = match call.body {
+            None => self.http.get(call.url),
+            Some(body) => self
+                .http
+                .post(call.url)
+                .header(CONTENT_TYPE, HeaderValue::from_static(body.content_type))
+                .body(body.text.to_owned()),
+        };
+        request
             .timeout(to.timeout)
             .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .header(AUTHORIZATION, to.authorization.clone())
-            .send()
-            .await
-            .map_err(|error| self.broken(to, error))?;
+            .headers(call.proof)
+    }
+
+    async fn answer(
+        &self,
+        to: &Destination,
+        response: Response,
+        now: DateTime<Utc>,
+    ) -> Result<Received, Failure> {
         let status = response.status();
         if let Some(to) = moved(&response) {
             return Err(Failure::Moved { to });
         }
         let pause = self.pause(&response, now);
+        let headers = response.headers().clone();
         let body = self.body(to, response).await;
         if status.is_success() {
-            return body;
+            return body.map(|body| Received { body, headers });
         }
         // A refusal whose body is cut or huge is still that refusal.
         let body = body.unwrap_or_default();
+        let words = || to.scrubber.error_text(&body);
         if to.carrier.is_throttling(status.as_u16(), &body) {
             return Err(Failure::Throttled { pause });
         }
-        Err(refusal(status, pause, || to.scrubber.error_text(&body)))
+        if to.carrier.refuses_credentials(status.as_u16(), &body) {
+            return Err(Failure::Unauthorized {
+                status: status.as_u16(),
+                words: words(),
+            });
+        }
+        Err(refusal(status, pause, words))
     }
 
     fn pause(&self, response: &Response, now: DateTime<Utc>) -> Option<Duration> {
@@ -278,7 +391,10 @@ fn refusal(
     let code = status.as_u16();
     match code {
         429 => Failure::Throttled { pause },
-        401 | 403 => Failure::Unauthorized { status: code },
+        401 | 403 => Failure::Unauthorized {
+            status: code,
+            words: words(),
+        },
         404 | 410 => Failure::NotFound,
         408 | 502 | 503 | 504 => Failure::Transient {
             reason: format!("status {code}"),
@@ -303,17 +419,17 @@ fn refusal(
 ///
 /// `None` for a segment of dots: no encoding keeps it from meaning "here" or "one up", so a device of
 /// this name would be asked for at another resource.
-fn address(base: &Url, request: &Request) -> Option<Url> {
+fn below(base: &Url, path: &[String], query: &[(Cow<'static, str>, String)]) -> Option<Url> {
     let is_dots = |segment: &String| matches!(segment.as_str(), "." | "..");
-    if request.path.iter().any(is_dots) {
+    if path.iter().any(is_dots) {
         return None;
     }
     let mut url = base.clone();
     if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty().extend(&request.path);
+        segments.pop_if_empty().extend(path);
     }
-    if !request.query.is_empty() {
-        url.query_pairs_mut().extend_pairs(&request.query);
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
     }
     Some(url)
 }
@@ -342,13 +458,12 @@ mod tests {
     #[test]
     fn an_id_cannot_change_which_resource_is_asked_for() {
         let base = Url::parse("https://api.example.com/api/1/").unwrap();
-        let request = Request {
-            endpoint: "devices/{id}",
-            path: vec!["devices".to_owned(), "../../a?b=c#d/e".to_owned()],
-            query: vec![("orgid", "7&limit=1".to_owned())],
+        let request = Request::of_device("devices/{id}", "../../a?b=c#d/e").with("orgid", "7&limit=1");
+        let Target::Below(path) = &request.to else {
+            panic!("below the base");
         };
         assert_eq!(
-            address(&base, &request).unwrap().as_str(),
+            below(&base, path, &request.query).unwrap().as_str(),
             "https://api.example.com/api/1/devices/..%2F..%2Fa%3Fb=c%23d%2Fe?orgid=7%26limit%3D1"
         );
     }
@@ -356,13 +471,8 @@ mod tests {
     #[test]
     fn a_base_without_a_trailing_slash_keeps_its_path() {
         let base = Url::parse("https://api.example.com/api/1").unwrap();
-        let request = Request {
-            endpoint: "devices",
-            path: vec!["devices".into()],
-            query: vec![],
-        };
         assert_eq!(
-            address(&base, &request).unwrap().as_str(),
+            below(&base, &["devices".to_owned()], &[]).unwrap().as_str(),
             "https://api.example.com/api/1/devices"
         );
     }
@@ -371,8 +481,9 @@ mod tests {
     fn every_status_leads_to_one_decision() {
         let decide = |code| refusal(StatusCode::from_u16(code).unwrap(), None, || None);
         assert!(matches!(decide(429), Failure::Throttled { .. }));
-        assert!(matches!(decide(401), Failure::Unauthorized { status: 401 }));
-        assert!(matches!(decide(403), Failure::Unauthorized { status: 403 }));
+        for code in [401, 403] {
+            assert!(matches!(decide(code), Failure::Unauthorized { status, .. } if status == code));
+        }
         assert!(matches!(decide(404), Failure::NotFound));
         for code in [408, 502, 503, 504] {
             assert!(matches!(decide(code), Failure::Transient { .. }), "{code}");

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::book::UsageBook;
 use super::job::SyncJob;
 use super::merge::{OpenLines, UsageGap, merge, sum_parts};
-use crate::carriers::{DeviceRecord, LineId, PageSizes};
+use crate::carriers::{Context, DeviceRecord, LineId, PageSizes};
 use crate::client::{CallError, CallMeter};
 use crate::device::{BillingCycle, ByteCount, CarrierDeviceId, DeviceInfo, Usage};
 
@@ -101,7 +101,7 @@ async fn device_record(
     meter: &CallMeter,
     device: &CarrierDeviceId,
 ) -> Result<DeviceRecord, CallError> {
-    let mut walk = job.carrier.get_device_info(&job.account, device);
+    let mut walk = job.carrier.get_device_info(job.context(), device);
     let page = job
         .client
         .next_page(&mut *walk, meter)
@@ -182,7 +182,14 @@ async fn used_in(
         max_pages: job.pages.max_pages.min(MAX_PAGES_OF_A_LINE),
         ..job.pages
     };
-    let mut walk = job.carrier.get_usage(&job.account, of, cycle, pages);
+    let context = Context {
+        pages,
+        ..job.context()
+    };
+    let mut walk = job
+        .carrier
+        .get_usage(context, of, cycle)
+        .ok_or_else(|| Unknown::because("the carrier has no call for it"))?;
     let mut parts = Vec::new();
     while let Some(page) = job
         .client

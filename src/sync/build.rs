@@ -1,5 +1,6 @@
 //! From a stored row to something that can be synced, or the reason why it cannot.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::carriers::{Account, Carrier, PageSizes, registry};
 use crate::client::egress::parse_base_url;
 use crate::client::limits::CarrierLimits;
 use crate::client::scrub::Scrubber;
-use crate::client::transport::{Destination, authorization_header};
+use crate::client::transport::{Destination, Proof};
 use crate::client::{AllowedHosts, CarrierClient, Limits, Transport};
 use crate::clock::Clock;
 use crate::integration::{IntegrationRow, SecretColumn};
@@ -108,19 +109,29 @@ impl JobBuilder {
             registry::find(&row.carrier_name).map_err(|e| Misconfigured(e.to_string()))?;
         let account = self.account(row)?;
         let secret = account.api_secret.as_ref().map(ExposeSecret::expose_secret);
-        let host = host(&self.base(carrier, row)?);
+        let host = host(&self.base(carrier, &account, row)?);
         let key = account.api_key.expose_secret();
         Ok(hasher.hash_one((carrier.code(), host, key, secret)))
     }
 
-    fn base(&self, carrier: &dyn Carrier, row: &IntegrationRow) -> Result<Url, Misconfigured> {
+    fn base(
+        &self,
+        carrier: &dyn Carrier,
+        account: &Account,
+        row: &IntegrationRow,
+    ) -> Result<Url, Misconfigured> {
         let own = row
             .api_base_url
             .as_deref()
             .filter(|url| !url.trim().is_empty());
         let allow_private = self.transport.config().allow_private_hosts;
-        parse_base_url(own.unwrap_or(carrier.base_url()), allow_private)
-            .map_err(|e| Misconfigured(e.to_string()))
+        let address = match own {
+            Some(own) => Cow::Borrowed(own),
+            None => carrier
+                .base_url(account)
+                .map_err(|e| Misconfigured(e.to_string()))?,
+        };
+        parse_base_url(&address, allow_private).map_err(|e| Misconfigured(e.to_string()))
     }
 
     fn account(&self, row: &IntegrationRow) -> Result<Account, Misconfigured> {
@@ -140,6 +151,7 @@ impl JobBuilder {
             api_key,
             api_secret: self.secret(row, SecretColumn::ApiSecret)?,
             account_id: account_id.map(str::to_owned),
+            settings: row.config.as_object().cloned().unwrap_or_default(),
         })
     }
 
@@ -162,7 +174,7 @@ impl JobBuilder {
         tenure: Tenure,
     ) -> Result<CarrierClient, Misconfigured> {
         let wrong = |reason: &dyn std::fmt::Display| Misconfigured(reason.to_string());
-        let base = self.base(carrier, row)?;
+        let base = self.base(carrier, account, row)?;
         self.allowed_hosts.check(&base).map_err(|e| wrong(&e))?;
         let authorization = carrier.authorize(account).map_err(|e| wrong(&e))?;
         let host = host(&base);
@@ -178,7 +190,7 @@ impl JobBuilder {
                 carrier,
                 base,
                 scrubber: Scrubber::new(account, &authorization),
-                authorization: authorization_header(&authorization),
+                proof: Proof::new(&authorization).map_err(|e| wrong(&e))?,
                 timeout: settings.timeout,
             },
             tenure,

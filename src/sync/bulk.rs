@@ -41,11 +41,9 @@ impl BulkPages {
     /// With one call permitted at a time the listing comes after the report: nothing would be gained,
     /// and a refusal would cost a second call.
     pub(super) fn begin(job: &Arc<SyncJob>, meter: &Arc<CallMeter>) -> Self {
-        let report = match job.carrier.get_bulk_usage(&job.account, job.pages) {
-            Bulk::Listing(walk) => Some(Pages::of(walk, job, meter)),
-            Bulk::PerDevice => None,
-        };
-        let listing = match job.carrier.get_bulk_device_info(&job.account, job.pages) {
+        let report = job.carrier.get_bulk_usage(job.context());
+        let report = report.map(|report| Pages::of(report.walk, job, meter));
+        let listing = match job.carrier.get_bulk_device_info(job.context()) {
             Bulk::Listing(walk) => Some(Pages::of(walk, job, meter)),
             Bulk::PerDevice => None,
         };

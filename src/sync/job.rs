@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::turns::Turns;
-use crate::carriers::{Account, Carrier, PageSizes};
+use crate::carriers::{Account, Carrier, Context, PageSizes};
 use crate::client::CarrierClient;
 use crate::device::{IntegrationId, TenantId, UpdateBatch, WriteReceipt};
 use crate::tenure::Tenure;
@@ -53,6 +53,19 @@ pub struct SyncJob {
     pub notices: Notices,
     /// Who is asked for first where not everyone can be.
     pub turns: Turns,
+}
+
+impl SyncJob {
+    /// What requests are made from, now.
+    #[must_use]
+    pub fn context(&self) -> Context<'_> {
+        Context {
+            account: &self.account,
+            pages: self.pages,
+            now: self.client.clock.now(),
+            common_cycle: None,
+        }
+    }
 }
 
 /// Remembers what was logged, so that a carrier's odd value is told once and not at every sync.

@@ -150,7 +150,7 @@ impl Trouble {
     /// device that is not ours: the credentials have just worked.
     fn halt(&mut self, error: &CallError, answered: bool) -> Option<Halt> {
         match error {
-            CallError::Unauthorized { status: 403 } => {
+            CallError::Unauthorized { status: 403, .. } => {
                 self.refused += 1;
                 if answered && self.refused < TROUBLE_AFTER {
                     None
@@ -202,7 +202,10 @@ mod tests {
 
     #[test]
     fn a_403_is_about_one_device_only_once_the_credentials_have_worked_and_not_for_ever() {
-        let forbidden = CallError::Unauthorized { status: 403 };
+        let forbidden = CallError::Unauthorized {
+            status: 403,
+            words: None,
+        };
         let halt = Trouble::default().halt(&forbidden, false);
         assert!(matches!(halt, Some(Halt::Credentials { .. })));
         let mut trouble = Trouble::default();

@@ -11,7 +11,7 @@ const PROBE_BUDGET: u64 = 5;
 /// # Errors
 /// [`CallError`] saying what does not work.
 pub async fn probe(job: &SyncJob) -> Result<(), CallError> {
-    let mut walk = job.carrier.probe(&job.account, job.pages);
+    let mut walk = job.carrier.probe(job.context());
     job.client
         .next_page(&mut *walk, &CallMeter::new(PROBE_BUDGET))
         .await

@@ -11,12 +11,10 @@ use serde_json::value::RawValue;
 use crate::carriers::{
     ReadError,
     lenient::{Field, List, Object},
+    rows::{malformed, present, quote},
     verbatim,
     walk::body_text,
 };
-
-/// Longest text of the carrier that an error repeats, in characters.
-const MAX_QUOTE: usize = 200;
 
 /// What surrounds the data. `size` and `links` are not needed (`size` has been seen as `"2s"`).
 #[derive(Deserialize)]
@@ -61,7 +59,7 @@ pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ReadErr
     let envelope = verbatim::from_str::<Envelope<'a, Object<T>>>(text)
         .map_err(|error| malformed(text, &error))?;
     envelope.refusal()?;
-    present(envelope.data.0, "an object")
+    present(envelope.data.0, "data", "an object")
 }
 
 fn page<'a, E, T>(
@@ -78,7 +76,7 @@ fn page<'a, E, T>(
             ));
         }
     };
-    let rows = present(envelope.data.0, "a list")?
+    let rows = present(envelope.data.0, "data", "a list")?
         .into_iter()
         .map(read)
         .collect();
@@ -87,14 +85,6 @@ fn page<'a, E, T>(
         continues,
         last_id: envelope.lastid.value(),
     })
-}
-
-fn present<T>(data: Field<T>, shape: &str) -> Result<T, ReadError> {
-    match data {
-        Field::Value(data) => Ok(data),
-        Field::Missing => Err(ReadError::Malformed("an answer without `data`".into())),
-        Field::Bad => Err(ReadError::Malformed(format!("`data` is not {shape}"))),
-    }
 }
 
 impl<D> Envelope<'_, D> {
@@ -143,28 +133,6 @@ pub(super) fn is_throttling(body: &[u8]) -> bool {
             .value()
             .is_some_and(|text| says_too_fast(&text))
     })
-}
-
-/// The carrier's words on one line and of a length to be logged.
-pub(super) fn quote(text: &str) -> String {
-    let printable = |c: char| if c.is_control() { ' ' } else { c };
-    text.trim().chars().map(printable).take(MAX_QUOTE).collect()
-}
-
-/// Says where, never what: a body holds PIN and PUK.
-fn malformed(text: &str, error: &serde_json::Error) -> ReadError {
-    let what = match text.trim_start().as_bytes().first() {
-        None => return ReadError::Malformed("an empty body".into()),
-        Some(b'<') => "HTML instead of JSON",
-        Some(_) if error.is_eof() => "JSON that is cut off",
-        Some(_) if error.is_data() => "JSON of another shape",
-        Some(_) => "broken JSON",
-    };
-    ReadError::Malformed(format!(
-        "{what} (line {} column {})",
-        error.line(),
-        error.column()
-    ))
 }
 
 #[cfg(test)]

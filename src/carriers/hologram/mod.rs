@@ -2,6 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `capabilities.rs` | what it can tell |
 //! | `walks.rs` | paging |
 //! | `envelope.rs` | what surrounds the rows: refusals, the next page |
 //! | `wire.rs` | the rows as documented and as really sent |
@@ -9,6 +10,7 @@
 //! | `links.rs` | the links of a device |
 //! | `status.rs` | words of status |
 
+mod capabilities;
 mod envelope;
 mod links;
 mod normalise;
@@ -16,14 +18,17 @@ mod status;
 mod walks;
 mod wire;
 
+use std::borrow::Cow;
+
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 
 use self::walks::{Billing, Devices, Listing, OneDevice, Reach, Sessions};
 use crate::{
     carriers::{
-        Account, Authorization, BadAccount, Bulk, Carrier, DeviceRecord, LineId, PageSizes,
-        UsagePart, UsageRecord, Walk,
+        Account, Authorization, BadAccount, BadDeviceName, Bulk, Capabilities, Carrier, Context,
+        DeviceRecord, LineId, ReportScope, UsagePart, UsageReport, Walk, iccid::looks_like_iccid,
+        pages_of,
     },
     device::{BillingCycle, CarrierDeviceId},
 };
@@ -43,8 +48,16 @@ impl Carrier for Hologram {
         "hologram"
     }
 
-    fn base_url(&self) -> &'static str {
-        "https://dashboard.hologram.io/api/1"
+    fn capabilities(&self) -> &Capabilities {
+        &capabilities::CAPABILITIES
+    }
+
+    fn sample(&self) -> &'static str {
+        include_str!("sample.toml")
+    }
+
+    fn base_url(&self, _: &Account) -> Result<Cow<'_, str>, BadAccount> {
+        Ok(Cow::Borrowed("https://dashboard.hologram.io/api/1"))
     }
 
     fn authorize(&self, account: &Account) -> Result<Authorization, BadAccount> {
@@ -60,16 +73,26 @@ impl Carrier for Hologram {
         envelope::is_throttling(body)
     }
 
-    fn probe(&self, account: &Account, pages: PageSizes) -> Box<dyn Walk<DeviceRecord>> {
-        let query = query(account, 1, []);
-        Box::new(Listing::<Devices>::new(
-            query,
-            pages.max_pages,
-            Reach::FirstPage,
-        ))
+    /// A number is not insisted on: an adopted table may hold what only the carrier can judge.
+    fn check_device(&self, name: &str) -> Result<(), BadDeviceName> {
+        if looks_like_iccid(name) {
+            return Err(BadDeviceName(
+                "looks like an ICCID; Hologram wants the device id, a number that the dashboard shows \
+                 beside the device"
+                    .into(),
+            ));
+        }
+        Ok(())
     }
 
-    fn get_bulk_device_info(&self, account: &Account, pages: PageSizes) -> Bulk<DeviceRecord> {
+    fn probe(&self, context: Context<'_>) -> Box<dyn Walk<DeviceRecord>> {
+        let query = query(context.account, 1, []);
+        let max_pages = context.pages.max_pages;
+        Box::new(Listing::<Devices>::new(query, max_pages, Reach::FirstPage))
+    }
+
+    fn get_bulk_device_info(&self, context: Context<'_>) -> Bulk<DeviceRecord> {
+        let Context { account, pages, .. } = context;
         if orgid(account).is_none() {
             return Bulk::PerDevice;
         }
@@ -81,25 +104,32 @@ impl Carrier for Hologram {
         )))
     }
 
-    fn get_bulk_usage(&self, account: &Account, pages: PageSizes) -> Bulk<UsageRecord> {
-        if orgid(account).is_none() {
-            return Bulk::PerDevice;
-        }
+    fn get_bulk_usage(&self, context: Context<'_>) -> Option<UsageReport> {
+        let Context { account, pages, .. } = context;
+        orgid(account)?;
         // The parameter saves rows; nothing relies on it: older periods are passed over.
         let query = query(account, pages.usage, [("maxperiodsback", "1".to_owned())]);
-        Bulk::Listing(Box::new(Listing::<Billing>::new(
-            query,
-            pages.max_pages,
-            Reach::All,
-        )))
+        let walk = Listing::<Billing>::new(query, pages.max_pages, Reach::All);
+        Some(UsageReport {
+            walk: Box::new(walk),
+            scope: ReportScope::Cycles,
+        })
+    }
+
+    fn bulk_calls(&self, context: Context<'_>, devices: u64) -> u64 {
+        if orgid(context.account).is_none() {
+            return 0;
+        }
+        // Two rows a line: this period and the one before.
+        pages_of(devices, context.pages.devices) + pages_of(2 * devices, context.pages.usage)
     }
 
     fn get_device_info(
         &self,
-        account: &Account,
+        context: Context<'_>,
         device: &CarrierDeviceId,
     ) -> Box<dyn Walk<DeviceRecord>> {
-        let org = orgid(account).and_then(|id| id.parse().ok());
+        let org = orgid(context.account).and_then(|id| id.parse().ok());
         Box::new(OneDevice::new(device, org))
     }
 
@@ -109,11 +139,11 @@ impl Carrier for Hologram {
 
     fn get_usage(
         &self,
-        account: &Account,
+        context: Context<'_>,
         (_, line): (&CarrierDeviceId, &LineId),
         cycle: &BillingCycle,
-        pages: PageSizes,
-    ) -> Box<dyn Walk<UsagePart>> {
+    ) -> Option<Box<dyn Walk<UsagePart>>> {
+        let Context { account, pages, .. } = context;
         // Documented filters of this report are links, not devices.
         let window = [
             ("linkid", line.to_string()),
@@ -121,7 +151,8 @@ impl Carrier for Hologram {
             ("timeend", cycle.end().timestamp().to_string()),
         ];
         let query = query(account, pages.usage, window);
-        Box::new(Listing::<Sessions>::new(query, pages.max_pages, Reach::All))
+        let walk = Listing::<Sessions>::new(query, pages.max_pages, Reach::All);
+        Some(Box::new(walk))
     }
 }
 
@@ -131,12 +162,13 @@ fn query<const N: usize>(
     account: &Account,
     limit: u32,
     wanted: [(&'static str, String); N],
-) -> Vec<(&'static str, String)> {
+) -> Vec<(Cow<'static, str>, String)> {
     let orgid = orgid(account).map(|id| ("orgid", id.to_owned()));
     orgid
         .into_iter()
         .chain(wanted)
         .chain([("limit", limit.to_string())])
+        .map(|(name, value)| (Cow::Borrowed(name), value))
         .collect()
 }
 
@@ -188,26 +220,46 @@ fn check_key(key: &str) -> Result<(), BadAccount> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use chrono::DateTime;
+
     use super::*;
+    use crate::carriers::PageSizes;
 
     fn account(key: &str, account_id: Option<&str>) -> Account {
         Account {
             api_key: key.to_owned().into(),
             api_secret: None,
             account_id: account_id.map(str::to_owned),
+            settings: serde_json::Map::new(),
         }
     }
 
-    const PAGES: PageSizes = PageSizes {
-        devices: 1000,
-        usage: 5000,
-        max_pages: 10,
-    };
+    fn context(account: &Account) -> Context<'_> {
+        Context {
+            account,
+            pages: PageSizes {
+                devices: 1000,
+                usage: 5000,
+                max_pages: 10,
+            },
+            now: DateTime::UNIX_EPOCH,
+            common_cycle: None,
+        }
+    }
+
+    fn is_listed(account: &Account) -> (bool, bool) {
+        let listing = Hologram.get_bulk_device_info(context(account));
+        let report = Hologram.get_bulk_usage(context(account));
+        (matches!(listing, Bulk::Listing(_)), report.is_some())
+    }
 
     #[test]
     fn the_key_travels_as_the_password_of_the_user_apikey() {
-        let Authorization::Basic { user, password } =
-            Hologram.authorize(&account("k-1", Some("42"))).unwrap();
+        let Ok(Authorization::Basic { user, password }) =
+            Hologram.authorize(&account("k-1", Some("42")))
+        else {
+            panic!("not Basic");
+        };
         assert_eq!((user.as_str(), password.expose_secret()), ("apikey", "k-1"));
     }
 
@@ -238,10 +290,7 @@ mod tests {
             let account = account("k", Some(id));
             let error = Hologram.authorize(&account).unwrap_err().to_string();
             assert!(error.contains("digits") && !error.contains(id), "{error}");
-            assert!(matches!(
-                Hologram.get_bulk_usage(&account, PAGES),
-                Bulk::PerDevice
-            ));
+            assert_eq!(is_listed(&account), (false, false));
         }
     }
 
@@ -250,14 +299,7 @@ mod tests {
         for id in [None, Some(""), Some("  ")] {
             let account = account("k", id);
             assert!(Hologram.authorize(&account).is_ok());
-            assert!(matches!(
-                Hologram.get_bulk_usage(&account, PAGES),
-                Bulk::PerDevice
-            ));
-            assert!(matches!(
-                Hologram.get_bulk_device_info(&account, PAGES),
-                Bulk::PerDevice
-            ));
+            assert_eq!(is_listed(&account), (false, false));
         }
     }
 }

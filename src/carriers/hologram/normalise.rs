@@ -49,6 +49,7 @@ pub(super) fn device(
     let lines = profiles.into_iter().map(|profile| profile.line).collect();
     Ok(DeviceRecord {
         device,
+        also: None,
         info,
         lines,
     })

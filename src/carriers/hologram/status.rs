@@ -2,14 +2,15 @@
 //!
 //! A word that is not in the tables becomes `unknown` and is noted; it never costs the row.
 
-use super::{envelope::quote, wire::LastSession};
+use super::wire::LastSession;
 use crate::{
-    carriers::lenient::{Field, Object},
+    carriers::{
+        lenient::{Field, Object},
+        rows::quote,
+        walk::note_unmapped as note,
+    },
     device::{NetworkStatus, SimStatus},
 };
-
-/// Unmapped values told per page; a carrier that renames a state renames it for the whole fleet.
-const MAX_UNMAPPED: usize = 16;
 
 /// A pause by the user, by the carrier, or one that is still being carried out.
 pub(super) fn is_paused(state: &str) -> bool {
@@ -73,11 +74,5 @@ pub(super) fn network_status(
             NetworkStatus::Unknown
         }
         None => NetworkStatus::Unknown,
-    }
-}
-
-fn note(unmapped: &mut Vec<String>, text: String) {
-    if unmapped.len() < MAX_UNMAPPED && !unmapped.contains(&text) {
-        unmapped.push(text);
     }
 }

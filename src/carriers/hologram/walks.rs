@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     carriers::{
-        DeviceRecord, Page, ReadError, Request, UsagePart, UsageRecord, Walk,
+        Answer, DeviceRecord, Page, ReadError, Request, UsagePart, UsageRecord, Walk,
         lenient::Field,
         walk::{CursorGuard, body_text},
     },
@@ -150,15 +150,13 @@ pub(super) struct Listing<E> {
 
 impl<E: Endpoint> Listing<E> {
     /// A walk that begins at the first page; `query` holds everything but the cursor.
-    pub(super) fn new(query: Vec<(&'static str, String)>, max_pages: u32, reach: Reach) -> Self {
-        let path = E::PATH.split('/').map(str::to_owned).collect();
+    pub(super) fn new(query: Vec<(Cow<'static, str>, String)>, max_pages: u32, reach: Reach) -> Self {
         let org = query.iter().find(|(name, _)| *name == "orgid");
         Self {
             org: org.and_then(|(_, id)| id.parse().ok()),
             next: Some(Request {
-                endpoint: E::PATH,
-                path,
                 query,
+                ..Request::get(E::PATH)
             }),
             reach,
             guard: CursorGuard::new(max_pages),
@@ -191,7 +189,7 @@ impl<E: Endpoint> Listing<E> {
         };
         self.guard.advance(&cursor)?;
         request.query.retain(|(name, _)| *name != E::CURSOR);
-        request.query.push((E::CURSOR, cursor));
+        request.query.push((Cow::Borrowed(E::CURSOR), cursor));
         Ok(Some(request))
     }
 }
@@ -201,11 +199,11 @@ impl<E: Endpoint> Walk<E::Record> for Listing<E> {
         self.next.clone()
     }
 
-    fn read(&mut self, body: &[u8]) -> Result<Page<E::Record>, ReadError> {
+    fn read(&mut self, answer: &Answer<'_>) -> Result<Page<E::Record>, ReadError> {
         let Some(request) = self.next.clone() else {
             return Err(answer_without_request());
         };
-        let text = body_text(body);
+        let text = body_text(answer.body);
         let answer = envelope::rows::<E::Row<'_>>(&text)?;
         // The answer was read, so a cursor that leads nowhere is the carrier's word and the end.
         self.next = None;
@@ -239,16 +237,10 @@ pub(super) struct OneDevice {
 impl OneDevice {
     /// The walk of one answer.
     pub(super) fn new(device: &CarrierDeviceId, org: Option<u64>) -> Self {
-        let path = vec!["devices".to_owned(), device.as_str().to_owned()];
-        let request = Request {
-            endpoint: "devices/{id}",
-            path,
-            query: Vec::new(),
-        };
         Self {
             device: device.clone(),
             org,
-            next: Some(request),
+            next: Some(Request::of_device("devices/{id}", device.as_str())),
         }
     }
 }
@@ -258,11 +250,11 @@ impl Walk<DeviceRecord> for OneDevice {
         self.next.clone()
     }
 
-    fn read(&mut self, body: &[u8]) -> Result<Page<DeviceRecord>, ReadError> {
+    fn read(&mut self, answer: &Answer<'_>) -> Result<Page<DeviceRecord>, ReadError> {
         if self.next.is_none() {
             return Err(answer_without_request());
         }
-        let text = body_text(body);
+        let text = body_text(answer.body);
         let row = envelope::object::<DeviceRow<'_>>(&text)?;
         self.next = None;
         // A key reaches every organisation of its user; this account is one of them.

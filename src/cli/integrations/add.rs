@@ -150,6 +150,7 @@ fn read_account(args: &AddArgs) -> Result<Account, CliError> {
         api_key: API_KEY.given_or_asked(args.api_key_file.as_deref())?,
         api_secret: API_SECRET.given(args.api_secret_file.as_deref())?,
         account_id: non_empty(args.fields.account_id.as_deref()),
+        settings: serde_json::Map::new(),
     };
     if account.api_secret.is_none() && needs_secret(carrier, &account) {
         account.api_secret = Some(API_SECRET.given_or_asked(None)?);

@@ -165,6 +165,7 @@ fn check_changed_account(
         api_key,
         api_secret: (change.api_secret.clone()).or_else(|| stored(SecretColumn::ApiSecret)),
         account_id: non_empty(account_id),
+        settings: row.config.as_object().cloned().unwrap_or_default(),
     };
     check_account(carrier, &account)
 }

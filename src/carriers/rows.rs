@@ -1,0 +1,67 @@
+//! Reading a body whole and row by row, so that a broken row does not cost its page and an error never
+//! quotes what it met: bodies hold PINs, PUKs and places.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::lenient::{Field, Object};
+use super::verbatim;
+use super::walk::ReadError;
+
+/// Longest text of a carrier that an error repeats, in characters.
+const MAX_QUOTE: usize = 200;
+
+/// Reads a body as a `T`: at once where its values allow it, else each field by its raw text.
+///
+/// # Errors
+/// [`ReadError::Malformed`] saying where, never what.
+pub fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ReadError> {
+    match serde_json::from_str(text) {
+        Ok(read) => Ok(read),
+        Err(_) => verbatim::from_str(text).map_err(|error| malformed(text, &error)),
+    }
+}
+
+/// One row of a list that was read as `List<&RawValue>`; not [`Field::Value`]: it is no readable object.
+#[must_use]
+pub fn row<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Field<T> {
+    let text = raw.get();
+    let read = serde_json::from_str::<Object<T>>(text).or_else(|_| verbatim::from_str(text));
+    read.map_or(Field::Bad, |object| object.0)
+}
+
+/// The value that an answer must have.
+///
+/// # Errors
+/// [`ReadError::Malformed`] naming the key and the shape it should have.
+pub fn present<T>(value: Field<T>, key: &str, shape: &str) -> Result<T, ReadError> {
+    match value {
+        Field::Value(value) => Ok(value),
+        Field::Missing => Err(ReadError::Malformed(format!("an answer without `{key}`"))),
+        Field::Bad => Err(ReadError::Malformed(format!("`{key}` is not {shape}"))),
+    }
+}
+
+/// Says where, never what: a body holds PIN and PUK.
+#[must_use]
+pub fn malformed(text: &str, error: &serde_json::Error) -> ReadError {
+    let what = match text.trim_start().as_bytes().first() {
+        None => return ReadError::Malformed("an empty body".into()),
+        Some(b'<') => "HTML instead of JSON",
+        Some(_) if error.is_eof() => "JSON that is cut off",
+        Some(_) if error.is_data() => "JSON of another shape",
+        Some(_) => "broken JSON",
+    };
+    ReadError::Malformed(format!(
+        "{what} (line {} column {})",
+        error.line(),
+        error.column()
+    ))
+}
+
+/// A carrier's words on one line and of a length to be logged.
+#[must_use]
+pub fn quote(text: &str) -> String {
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    text.trim().chars().map(printable).take(MAX_QUOTE).collect()
+}
