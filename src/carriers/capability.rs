@@ -49,7 +49,9 @@ impl Capabilities {
     /// Whether a device's billing cycle is asked for once per cycle, so that the stored one is worth reading.
     #[must_use]
     pub fn keeps_cycles(&self) -> bool {
-        self.details.iter().any(|detail| detail.due == Due::OncePerCycle)
+        self.details
+            .iter()
+            .any(|detail| detail.due == Due::OncePerCycle)
     }
 }
 

@@ -57,10 +57,19 @@ mod tests {
 
     #[test]
     fn an_iccid_is_told_from_other_ids() {
-        for iccid in ["8988303000123456789", "89883030001234567890", "893108000000000000"] {
+        for iccid in [
+            "8988303000123456789",
+            "89883030001234567890",
+            "893108000000000000",
+        ] {
             assert!(looks_like_iccid(iccid), "{iccid}");
         }
-        for other in ["4711", "000000001", "HSaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "12345678901234567890"] {
+        for other in [
+            "4711",
+            "000000001",
+            "HSaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "12345678901234567890",
+        ] {
             assert!(!looks_like_iccid(other), "{other}");
         }
     }

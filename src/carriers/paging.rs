@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::Answer;
 use super::request::Request;
 use super::walk::{CursorGuard, Page, ReadError, Walk};
-use super::Answer;
 
 /// One paged endpoint. May remember what it has read, for carriers whose rows must be summed or joined
 /// before they say anything.

@@ -214,7 +214,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_none() {
-        for text in ["", " ", ".", "-", ".5", "1.2.3", "1,5", "MB", "NaN", "inf", "--1", "1e", "+1"] {
+        for text in [
+            "", " ", ".", "-", ".5", "1.2.3", "1,5", "MB", "NaN", "inf", "--1", "1e", "+1",
+        ] {
             assert_eq!(decimal(text), None, "{text:?}");
         }
     }
@@ -228,7 +230,11 @@ mod tests {
         };
         assert_eq!(used("500", "435.5"), Some(67_633_152));
         assert_eq!(used("500", "-1"), Some(501 << 20));
-        assert_eq!(used("100", "435.787951"), None, "more is left than there was");
+        assert_eq!(
+            used("100", "435.787951"),
+            None,
+            "more is left than there was"
+        );
     }
 
     proptest! {

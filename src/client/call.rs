@@ -11,9 +11,7 @@ use url::Url;
 use super::error::CallError;
 use super::limits::{AccountLimiter, Paused};
 use super::retry::backoff;
-use super::transport::{
-    Destination, Failure, Outgoing, OutgoingBody, Proof, Received, Transport,
-};
+use super::transport::{Destination, Failure, Outgoing, OutgoingBody, Proof, Received, Transport};
 use crate::carriers::{Answer, Page, ReadError, Request, Target, Walk};
 use crate::clock::Clock;
 use crate::tenure::Tenure;

@@ -73,7 +73,9 @@ impl Scrubber {
             return None;
         }
         let object: serde_json::Value = serde_json::from_slice(body).ok()?;
-        let text = WORDS.iter().find_map(|path| object.pointer(path)?.as_str())?;
+        let text = WORDS
+            .iter()
+            .find_map(|path| object.pointer(path)?.as_str())?;
         Some(self.scrub(text)).filter(|text| !text.trim().is_empty())
     }
 }

@@ -128,9 +128,7 @@ impl Proof {
     /// When a header cannot carry a value (line breaks): which, never what.
     pub fn new(authorization: &Authorization) -> Result<Self, UnfitHeader> {
         Ok(match authorization {
-            Authorization::Basic { user, password } => {
-                Self::Headers(basic_header(user, password))
-            }
+            Authorization::Basic { user, password } => Self::Headers(basic_header(user, password)),
             Authorization::Headers(headers) => Self::Headers(secret_headers(headers)?),
             Authorization::Token(request) => Self::Token(request.clone()),
         })
@@ -139,13 +137,18 @@ impl Proof {
 
 /// A header cannot carry what it should; names the header and not the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the credentials do not fit the header {0}: they hold a line break or another control character")]
+#[error(
+    "the credentials do not fit the header {0}: they hold a line break or another control character"
+)]
 pub struct UnfitHeader(pub String);
 
 /// The header of HTTP Basic.
 #[must_use]
 pub fn basic_header(user: &str, password: &SecretString) -> HeaderMap {
-    let text = format!("Basic {}", basic_credentials(user, password).expose_secret());
+    let text = format!(
+        "Basic {}",
+        basic_credentials(user, password).expose_secret()
+    );
     #[expect(clippy::expect_used, reason = "base64 is made of visible ASCII")]
     let mut header = HeaderValue::try_from(text).expect("a header can hold base64");
     header.set_sensitive(true);
@@ -458,7 +461,8 @@ mod tests {
     #[test]
     fn an_id_cannot_change_which_resource_is_asked_for() {
         let base = Url::parse("https://api.example.com/api/1/").unwrap();
-        let request = Request::of_device("devices/{id}", "../../a?b=c#d/e").with("orgid", "7&limit=1");
+        let request =
+            Request::of_device("devices/{id}", "../../a?b=c#d/e").with("orgid", "7&limit=1");
         let Target::Below(path) = &request.to else {
             panic!("below the base");
         };

@@ -7,7 +7,9 @@
 use std::collections::HashMap;
 
 use super::compact::CompactUsage;
-use crate::carriers::{LineId, UsageRecord, record::LineUsage};
+use crate::carriers::calendar::usage_in;
+use crate::carriers::{LineId, ReportScope, UsageRecord, record::LineUsage};
+use crate::device::{BillingCycle, ByteCount};
 
 /// Numbered lines are put in order when this many have come, ...
 const RECENT_MIN: usize = 4_096;
@@ -17,8 +19,11 @@ const RECENT_PART: usize = 32;
 
 /// What is known of each line's current cycle. It is held for a whole account at once: a numbered line
 /// costs 24 bytes, and some 2 more while others come.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct UsageBook {
+    scope: ReportScope,
+    /// Read to its end, every row of it: only then says it something that a line is left out.
+    is_complete: bool,
     /// By line, each once. Ordered, because an ordered list needs no spare room.
     ordered: Vec<Entry>,
     /// What came since then.
@@ -34,7 +39,55 @@ struct Entry {
     usage: CompactUsage,
 }
 
+impl Default for UsageBook {
+    fn default() -> Self {
+        Self::of(ReportScope::Cycles)
+    }
+}
+
 impl UsageBook {
+    /// An empty book for a report that speaks of this.
+    #[must_use]
+    pub fn of(scope: ReportScope) -> Self {
+        Self {
+            scope,
+            is_complete: false,
+            ordered: Vec::new(),
+            recent: HashMap::new(),
+            others: HashMap::new(),
+        }
+    }
+
+    /// The report was read to its end, and every row of it could be read.
+    pub fn complete(&mut self) {
+        self.is_complete = true;
+    }
+
+    /// What the report says of a line whose own cycle, told elsewhere, is `own`.
+    #[must_use]
+    pub fn about(&self, line: &LineId, own: Option<BillingCycle>) -> Option<LineUsage> {
+        let known = self.get(line);
+        match self.scope {
+            ReportScope::Cycles => known,
+            ReportScope::Cycle(cycle) => {
+                let unused = || usage_in(Some(cycle), Some(ByteCount::ZERO));
+                known.or_else(|| self.is_complete.then(unused))
+            }
+            ReportScope::Since(start) => {
+                let own = own?;
+                let used = match known {
+                    Some(known) if own.start() == start => known.used,
+                    // Nothing in more than the cycle is nothing in the cycle.
+                    Some(known) => known
+                        .used
+                        .filter(|used| own.start() > start && *used == ByteCount::ZERO),
+                    None => (self.is_complete && own.start() >= start).then_some(ByteCount::ZERO),
+                };
+                Some(usage_in(Some(own), used))
+            }
+        }
+    }
+
     /// Joins a record to what is known of its line.
     pub fn add(&mut self, record: UsageRecord) {
         let UsageRecord { line, usage } = record;

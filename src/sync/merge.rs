@@ -94,6 +94,24 @@ pub fn merge(record: DeviceRecord, book: &UsageBook) -> Merged {
     }
 }
 
+/// What another answer about the same device adds: it says what the first did not, and of statuses it
+/// says better.
+pub fn add_detail(record: &mut DeviceRecord, detail: DeviceRecord) {
+    let DeviceRecord { info, lines, .. } = detail;
+    let known = &mut record.info;
+    known.sim_status = info.sim_status.or(known.sim_status);
+    known.network_status = info.network_status.or(known.network_status);
+    if info.iccid.is_some() {
+        known.iccid = info.iccid;
+    }
+    for LineRecord { line, usage } in lines {
+        match record.lines.iter_mut().find(|known| known.line == line) {
+            Some(known) => known.usage = join(known.usage, usage),
+            None => record.lines.push(LineRecord { line, usage }),
+        }
+    }
+}
+
 /// What is known of each line, in the order of their names; a line listed twice counts once.
 fn known(mut lines: Vec<LineRecord>, book: &UsageBook) -> Vec<LineRecord> {
     lines.sort_by(|a, b| a.line.cmp(&b.line));
@@ -105,7 +123,7 @@ fn known(mut lines: Vec<LineRecord>, book: &UsageBook) -> Vec<LineRecord> {
         is_same
     });
     for LineRecord { line, usage } in &mut lines {
-        *usage = current(*usage, book.get(line));
+        *usage = current(*usage, book.about(line, cycle(usage)));
     }
     lines
 }

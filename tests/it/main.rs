@@ -11,7 +11,6 @@
 mod actix_contract;
 mod actors;
 mod breakable_postgres;
-mod carrier_cases;
 mod carrier_faults;
 mod cli;
 mod client;

@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::carriers::capability::{
-    AccountId, Capabilities, Credentials, Gone, Source,
-};
+use crate::carriers::capability::{AccountId, Capabilities, Credentials, Gone, Source};
 
 pub(super) static CAPABILITIES: Capabilities = Capabilities {
     name: Cow::Borrowed("Hologram"),

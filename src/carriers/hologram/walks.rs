@@ -150,7 +150,11 @@ pub(super) struct Listing<E> {
 
 impl<E: Endpoint> Listing<E> {
     /// A walk that begins at the first page; `query` holds everything but the cursor.
-    pub(super) fn new(query: Vec<(Cow<'static, str>, String)>, max_pages: u32, reach: Reach) -> Self {
+    pub(super) fn new(
+        query: Vec<(Cow<'static, str>, String)>,
+        max_pages: u32,
+        reach: Reach,
+    ) -> Self {
         let org = query.iter().find(|(name, _)| *name == "orgid");
         Self {
             org: org.and_then(|(_, id)| id.parse().ok()),

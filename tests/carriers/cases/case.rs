@@ -7,90 +7,45 @@ use std::{
 };
 
 use carrier_sync::{
-    carriers::{Account, Bulk, Carrier, DeviceRecord, LineId, PageSizes, ReadError, Request, Walk},
-    device::{BillingCycle, CarrierDeviceId, CycleSource},
+    carriers::{Answer, Bulk, Carrier, DeviceRecord, ReadError, Request, Target, Walk},
     sync::{
         book::UsageBook,
-        merge::{Merged, merge, sum_parts},
+        merge::{Merged, add_detail, merge, sum_parts},
     },
 };
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
-use super::entries;
+use super::{entries, given::Given};
 
 /// The functions a file can be named after, in the order a sync calls them.
-const FUNCTIONS: [&str; 5] = [
+const FUNCTIONS: [&str; 10] = [
+    "read_token",
     "probe",
     "get_bulk_usage",
     "get_bulk_device_info",
     "get_device_info",
+    "get_detail_0",
+    "get_detail_1",
+    "get_detail_2",
+    "get_detail_3",
     "get_usage",
 ];
 
-/// What a case asks with; `account.json` names what differs.
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Given {
-    account_id: Option<String>,
-    device: String,
-    line: u64,
-    cycle_start: DateTime<Utc>,
-    cycle_end: DateTime<Utc>,
-    devices_per_page: u32,
-    usage_per_page: u32,
-    max_pages: u32,
-}
-
-impl Default for Given {
-    fn default() -> Self {
-        Self {
-            account_id: Some("1".into()),
-            device: "1".into(),
-            line: 5_608_542,
-            cycle_start: "2025-09-11T17:24:48Z".parse().unwrap(),
-            cycle_end: "2025-10-11T17:24:43Z".parse().unwrap(),
-            devices_per_page: 1000,
-            usage_per_page: 5000,
-            max_pages: 100,
-        }
-    }
-}
-
-impl Given {
-    pub(super) fn account(&self) -> Account {
-        Account {
-            api_key: "a-key".to_owned().into(),
-            api_secret: None,
-            account_id: self.account_id.clone(),
-        }
-    }
-
-    pub(super) fn pages(&self) -> PageSizes {
-        PageSizes {
-            devices: self.devices_per_page,
-            usage: self.usage_per_page,
-            max_pages: self.max_pages,
-        }
-    }
-
-    pub(super) fn device(&self) -> CarrierDeviceId {
-        CarrierDeviceId::parse(&self.device).unwrap()
-    }
-
-    pub(super) fn line(&self) -> LineId {
-        LineId::Number(self.line)
-    }
-
-    pub(super) fn cycle(&self) -> BillingCycle {
-        BillingCycle::new(self.cycle_start, self.cycle_end, CycleSource::Reported).unwrap()
-    }
-}
+/// The details among them, by their place.
+const DETAILS: [&str; 4] = [
+    "get_detail_0",
+    "get_detail_1",
+    "get_detail_2",
+    "get_detail_3",
+];
 
 /// What came out of a case, in the shape of `expected.json`. Empty parts are left out.
 #[derive(Default)]
 pub(super) struct Outcome {
+    token: Option<Value>,
     requests: Vec<String>,
     devices: Vec<Value>,
     usage: Option<Value>,
@@ -108,6 +63,7 @@ impl Outcome {
                 json.insert(name.into(), value);
             }
         };
+        add("token", json!(self.token), self.token.is_none());
         add("devices", json!(self.devices), self.devices.is_empty());
         add("usage", json!(self.usage), self.usage.is_none());
         add(
@@ -130,7 +86,12 @@ impl Outcome {
         let mut records = Vec::new();
         while let Some(request) = walk.request() {
             self.requests.push(text_of(&request));
-            match walk.read(&answers.next(function)) {
+            let (body, headers) = answers.next(function);
+            let answer = Answer {
+                headers: &headers,
+                ..Answer::of(&body, answers.now)
+            };
+            match walk.read(&answer) {
                 Ok(page) => {
                     records.extend(page.records);
                     self.unreadable.extend(page.unreadable);
@@ -142,12 +103,7 @@ impl Outcome {
                         again.is_none_or(|again| again == request),
                         "an error moves no walk on"
                     );
-                    let kind = match &error {
-                        ReadError::Malformed(_) => "malformed",
-                        ReadError::Rejected(_) => "rejected",
-                        ReadError::Throttled(_) => "throttled",
-                    };
-                    self.errors.insert(function, format!("{kind}: {error}"));
+                    self.errors.insert(function, text_of_error(&error));
                     return (records, false);
                 }
             }
@@ -156,14 +112,29 @@ impl Outcome {
     }
 }
 
-/// Path and query as a reader of the case expects them; the client does the percent-encoding.
+fn text_of_error(error: &ReadError) -> String {
+    let kind = match error {
+        ReadError::Malformed(_) => "malformed",
+        ReadError::Rejected(_) => "rejected",
+        ReadError::Throttled(_) => "throttled",
+    };
+    format!("{kind}: {error}")
+}
+
+/// Method, path, query and body as a reader of the case expects them; the client does the percent-encoding.
 fn text_of(request: &Request) -> String {
-    let mut text = request.path.join("/");
+    let mut text = match &request.to {
+        Target::Below(path) => path.join("/"),
+        Target::Download(url) => format!("download {}", url.0),
+    };
     for (place, (name, value)) in request.query.iter().enumerate() {
         let separator = if place == 0 { '?' } else { '&' };
         text.push_str(&format!("{separator}{name}={value}"));
     }
-    text
+    match &request.body {
+        Some(body) => format!("POST {text} {body}"),
+        None => text,
+    }
 }
 
 pub(super) fn run(carrier: &dyn Carrier, case: &Path) -> Outcome {
@@ -171,30 +142,56 @@ pub(super) fn run(carrier: &dyn Carrier, case: &Path) -> Outcome {
         Ok(json) => serde_json::from_slice(&json).unwrap(),
         Err(_) => Given::default(),
     };
-    let (account, pages) = (given.account(), given.pages());
-    let mut answers = Answers::of(case);
+    let account = given.account();
+    let context = given.context(&account);
+    let mut answers = Answers::of(case, given.now());
     let mut out = Outcome::default();
     let mut book = UsageBook::default();
     let mut devices: Vec<DeviceRecord> = Vec::new();
+    if answers.has("read_token") {
+        let (body, headers) = answers.next("read_token");
+        let answer = Answer {
+            headers: &headers,
+            ..Answer::of(&body, given.now())
+        };
+        match carrier.read_token(&answer) {
+            Ok(token) => out.token = Some(token_json(&token)),
+            Err(error) => drop(out.errors.insert("read_token", text_of_error(&error))),
+        }
+    }
     if answers.has("probe") {
-        let mut walk = carrier.probe(&account, pages);
+        let mut walk = carrier.probe(context);
         devices.extend(out.walk("probe", &mut *walk, &mut answers).0);
     }
     if answers.has("get_bulk_usage") {
-        let mut walk = listing(carrier.get_bulk_usage(&account, pages));
-        book.extend(out.walk("get_bulk_usage", &mut *walk, &mut answers).0);
+        let mut report = carrier.get_bulk_usage(context).expect("a usage report");
+        book = UsageBook::of(report.scope);
+        let (rows, is_read) = out.walk("get_bulk_usage", &mut *report.walk, &mut answers);
+        book.extend(rows);
+        if is_read && out.unreadable.is_empty() {
+            book.complete();
+        }
     }
     if answers.has("get_bulk_device_info") {
-        let mut walk = listing(carrier.get_bulk_device_info(&account, pages));
+        let mut walk = listing(carrier.get_bulk_device_info(context));
         devices.extend(out.walk("get_bulk_device_info", &mut *walk, &mut answers).0);
     }
     if answers.has("get_device_info") {
-        let mut walk = carrier.get_device_info(&account, &given.device());
+        let mut walk = carrier.get_device_info(context, &given.device());
         devices.extend(out.walk("get_device_info", &mut *walk, &mut answers).0);
+    }
+    for (place, function) in DETAILS.into_iter().enumerate() {
+        if answers.has(function) {
+            let mut walk = carrier.get_detail(context, place, &given.device());
+            for detail in out.walk(function, &mut *walk, &mut answers).0 {
+                join(&mut devices, detail);
+            }
+        }
     }
     if answers.has("get_usage") {
         let (device, line) = (given.device(), given.line());
-        let mut walk = carrier.get_usage(&account, (&device, &line), &given.cycle(), pages);
+        let walk = carrier.get_usage(context, (&device, &line), &given.cycle());
+        let mut walk = walk.expect("a call for the usage of a line");
         let (parts, is_complete) = out.walk("get_usage", &mut *walk, &mut answers);
         out.usage = is_complete.then(|| match sum_parts(&given.line(), parts) {
             Ok(used) => json!(used.bytes()),
@@ -209,6 +206,27 @@ pub(super) fn run(carrier: &dyn Carrier, case: &Path) -> Outcome {
     out
 }
 
+/// A detail of a device that is there, or all that is known of one.
+fn join(devices: &mut Vec<DeviceRecord>, detail: DeviceRecord) {
+    match devices
+        .iter_mut()
+        .find(|known| known.device == detail.device)
+    {
+        Some(known) => add_detail(known, detail),
+        None => devices.push(detail),
+    }
+}
+
+/// The token of a file is no secret.
+fn token_json(token: &carrier_sync::carriers::Token) -> Value {
+    let headers = token.headers.iter();
+    let headers: Map<_, _> = headers
+        .map(|(name, value)| (name.to_string(), json!(value.expose_secret())))
+        .collect();
+    let seconds = token.lifetime.map(|lifetime| lifetime.as_secs());
+    json!({ "headers": headers, "lifetime_s": seconds, "account": token.account })
+}
+
 fn listing<T>(bulk: Bulk<T>) -> Box<dyn Walk<T>> {
     match bulk {
         Bulk::Listing(walk) => walk,
@@ -218,7 +236,7 @@ fn listing<T>(bulk: Bulk<T>) -> Box<dyn Walk<T>> {
 
 /// `used` is a number, or the text of the gap. Fields that are not known are left out.
 fn device_json(record: DeviceRecord, book: &UsageBook) -> Value {
-    let device = record.device.clone();
+    let (device, also) = (record.device.clone(), record.also.clone());
     let lines: Vec<String> = record
         .lines
         .iter()
@@ -242,6 +260,7 @@ fn device_json(record: DeviceRecord, book: &UsageBook) -> Value {
         |cycle| json!({ "start": cycle.start(), "end": cycle.end(), "source": cycle.source() }),
     );
     for (name, value) in [
+        ("also", json!(also)),
         ("limit", json!(limit)),
         ("cycle", json!(cycle)),
         ("sim_status", json!(info.sim_status)),
@@ -256,14 +275,19 @@ fn device_json(record: DeviceRecord, book: &UsageBook) -> Value {
 }
 
 /// The answer files of a case, in the order of their numbers.
-struct Answers(BTreeMap<&'static str, VecDeque<(u32, PathBuf)>>);
+struct Answers {
+    files: BTreeMap<&'static str, VecDeque<(u32, PathBuf)>>,
+    now: DateTime<Utc>,
+}
 
 impl Answers {
-    fn of(case: &Path) -> Self {
+    fn of(case: &Path, now: DateTime<Utc>) -> Self {
         let mut answers: BTreeMap<_, VecDeque<(u32, PathBuf)>> = BTreeMap::new();
         for path in entries(case) {
             let name = path.file_name().unwrap().to_str().unwrap();
-            if matches!(name, "expected.json" | "account.json") {
+            if matches!(name, "expected.json" | "account.json" | "openapi.txt")
+                || name.ends_with(".headers")
+            {
                 continue;
             }
             let (function, number) = parse_name(name)
@@ -279,32 +303,46 @@ impl Answers {
             let wanted: Vec<u32> = (1..).take(files.len()).collect();
             assert_eq!(numbers, wanted, "{}: pages of {function}", case.display());
         }
-        Self(answers)
+        Self {
+            files: answers,
+            now,
+        }
     }
 
     fn has(&self, function: &str) -> bool {
-        self.0.contains_key(function)
+        self.files.contains_key(function)
     }
 
-    fn next(&mut self, function: &str) -> Vec<u8> {
+    fn next(&mut self, function: &str) -> (Vec<u8>, HeaderMap) {
         let (_, path) = self
-            .0
+            .files
             .get_mut(function)
             .and_then(VecDeque::pop_front)
             .unwrap_or_else(|| panic!("{function} asks for more pages than there are files"));
-        fs::read(path).unwrap()
+        let headers = fs::read_to_string(path.with_extension("headers")).unwrap_or_default();
+        (fs::read(path).unwrap(), headers_of(&headers))
     }
 
     fn assert_consumed(&self) {
-        let left: Vec<_> = self.0.values().flatten().collect();
+        let left: Vec<_> = self.files.values().flatten().collect();
         assert!(left.is_empty(), "answers that nobody asked for: {left:?}");
     }
+}
+
+/// `Name: value`, a line each.
+fn headers_of(text: &str) -> HeaderMap {
+    let line = |line: &str| {
+        let (name, value) = line.split_once(':').expect("Name: value");
+        let name: HeaderName = name.trim().parse().unwrap();
+        (name, HeaderValue::from_str(value.trim()).unwrap())
+    };
+    text.lines().map(line).collect()
 }
 
 /// `get_usage.2.json` → (`get_usage`, 2); without a number it is the first.
 pub(super) fn parse_name(name: &str) -> Option<(&'static str, u32)> {
     let (stem, ending) = name.rsplit_once('.')?;
-    if !matches!(ending, "json" | "html" | "txt") {
+    if !matches!(ending, "json" | "html" | "txt" | "csv") {
         return None;
     }
     let (function, number) = match stem.split_once('.') {

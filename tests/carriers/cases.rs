@@ -6,14 +6,21 @@
 //! |---|---|
 //! | `get_bulk_usage.1.json`, `.2.json` … | the answers to that function's requests, in order |
 //! | `get_bulk_device_info.1.json` …, `get_device_info.json`, `get_usage.1.json` …, `probe.1.json` | likewise |
+//! | `read_token.json` | the answer of the token endpoint |
+//! | `get_detail_0.json`, `get_detail_1.json` … | the answer to the detail at that place of the capabilities |
+//! | `get_….1.headers` (optional) | the headers of that answer, `Name: value` a line |
 //! | `account.json` (optional) | what differs from [`case::Given::default`] |
 //! | `expected.json` | what must come out |
 //!
 //! Functions without files are not called. The ending of an answer says what the carrier sent
-//! (`.json`, `.html`, `.txt`). A file that is not understood or not asked for fails the case.
+//! (`.json`, `.html`, `.txt`, `.csv`). A file that is not understood or not asked for fails the case.
+//!
+//! In `expected.json` a device is what listing, single call and details say of it together, in that order;
+//! a request other than a GET begins with its method, and its body follows in the end.
 
 mod case;
 mod damage;
+mod given;
 
 use std::{
     fs,
@@ -82,7 +89,14 @@ fn every_carrier_folder_is_complete_and_registered() {
             registered.contains(&name),
             "{name} is not in src/carriers/registry.rs"
         );
-        for part in ["mod.rs", "wire.rs", "normalise.rs", "README.md", "testdata"] {
+        for part in [
+            "mod.rs",
+            "wire.rs",
+            "normalise.rs",
+            "README.md",
+            "sample.toml",
+            "testdata",
+        ] {
             assert!(folder.join(part).exists(), "{name} lacks {part}");
         }
     }

@@ -3,7 +3,7 @@
 use std::{fs, sync::LazyLock};
 
 use carrier_sync::{
-    carriers::{Bulk, Carrier, registry::carriers},
+    carriers::{Answer, Bulk, Carrier, registry::carriers},
     sync::{
         book::UsageBook,
         merge::{merge, sum_parts},
@@ -12,7 +12,7 @@ use carrier_sync::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{case::Given, cases, entries};
+use super::{cases, entries, given::Given};
 
 /// Every answer of every case with the carrier it belongs to.
 static ANSWERS: LazyLock<Vec<(&'static dyn Carrier, Vec<u8>)>> = LazyLock::new(|| {
@@ -64,31 +64,40 @@ fn replace(value: &mut Value, nth: &mut usize, strange: &Value) {
 /// Any answer to any function, through merge and sum: the only promise is to come back.
 fn survive(carrier: &dyn Carrier, body: &[u8]) {
     let given = Given::default();
-    let (account, pages) = (given.account(), given.pages());
+    let account = given.account();
+    let context = given.context(&account);
+    let answer = Answer::of(body, given.now());
+    let _ = carrier.read_token(&answer);
+    let _ = carrier.is_throttling(400, body);
+    let _ = carrier.refuses_credentials(400, body);
     let mut book = UsageBook::default();
-    if let Bulk::Listing(mut walk) = carrier.get_bulk_usage(&account, pages) {
-        book.extend(walk.read(body).map(|page| page.records).unwrap_or_default());
+    if let Some(mut report) = carrier.get_bulk_usage(context) {
+        book = UsageBook::of(report.scope);
+        let page = report.walk.read(&answer);
+        book.extend(page.map(|page| page.records).unwrap_or_default());
+        book.complete();
     }
     let mut walks = vec![
-        carrier.probe(&account, pages),
-        carrier.get_device_info(&account, &given.device()),
+        carrier.probe(context),
+        carrier.get_device_info(context, &given.device()),
     ];
-    if let Bulk::Listing(walk) = carrier.get_bulk_device_info(&account, pages) {
+    if let Bulk::Listing(walk) = carrier.get_bulk_device_info(context) {
         walks.push(walk);
     }
+    for detail in 0..carrier.capabilities().details.len() {
+        walks.push(carrier.get_detail(context, detail, &given.device()));
+    }
     for mut walk in walks {
-        let records = walk.read(body).map(|page| page.records).unwrap_or_default();
-        for record in records {
+        let page = walk.read(&answer);
+        for record in page.map(|page| page.records).unwrap_or_default() {
             let _ = merge(record, &book);
         }
     }
     let (device, line) = (given.device(), given.line());
-    let mut usage = carrier.get_usage(&account, (&device, &line), &given.cycle(), pages);
-    let parts = usage
-        .read(body)
-        .map(|page| page.records)
-        .unwrap_or_default();
-    let _ = sum_parts(&line, parts);
+    if let Some(mut usage) = carrier.get_usage(context, (&device, &line), &given.cycle()) {
+        let page = usage.read(&answer);
+        let _ = sum_parts(&line, page.map(|page| page.records).unwrap_or_default());
+    }
 }
 
 proptest! {
