@@ -15,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use toml::de::{DeTable, DeValue};
 
 use super::{ConfigError, DEFAULT_TOML, LogFormat, origin::Origin};
+use crate::carriers::registry;
 
 const PREFIX: &str = "CARRIER_SYNC";
 const SEPARATOR: &str = "__";
@@ -36,11 +37,16 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// The defaults.
+    /// The defaults: `config/default.toml`, and the samples of carriers that are not in it yet.
     pub(super) fn compiled_in() -> Result<Self, ConfigError> {
-        Self::toml(Path::new("config/default.toml"), DEFAULT_TOML, |_| {
-            Origin::CompiledIn
-        })
+        let read = |name, text| Self::toml(Path::new(name), text, |_| Origin::CompiledIn);
+        let mut layer = read("config/default.toml", DEFAULT_TOML)?;
+        for carrier in registry::carriers() {
+            for (key, setting) in read("sample.toml", carrier.sample())?.settings {
+                layer.settings.entry(key).or_insert(setting);
+            }
+        }
+        Ok(layer)
     }
 
     /// A TOML file.
