@@ -3,6 +3,7 @@
 //! Every other folder speaks these types, so this file imports none of them. It knows no carrier,
 //! no SQL and no HTTP. A value that exists is valid: constructors refuse what may not be stored.
 
+mod cycles;
 mod linked;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use chrono::{DateTime, Utc};
 
 use crate::tenure::Epoch;
 
+pub use cycles::StoredCycles;
 pub use linked::{LinkedDevice, LinkedDevices, Reader};
 
 /// Bytes in the megabyte that operators see (`data_used_mb`): 1,024 × 1,024.
@@ -217,7 +219,7 @@ impl CycleSource {
 }
 
 /// The period that usage is counted in: `[start, end)`, start before end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BillingCycle {
     end: DateTime<Utc>,
     start: DateTime<Utc>,
@@ -241,6 +243,12 @@ impl BillingCycle {
     #[must_use]
     pub const fn end(&self) -> DateTime<Utc> {
         self.end
+    }
+
+    /// Whether the instant lies in it.
+    #[must_use]
+    pub fn holds(&self, instant: DateTime<Utc>) -> bool {
+        self.start <= instant && instant < self.end
     }
 
     /// Whether the carrier named the bounds or we computed them.

@@ -18,7 +18,8 @@ mod write_plan;
 use async_trait::async_trait;
 
 use crate::device::{
-    CarrierDeviceId, DeviceId, IntegrationId, LinkedDevices, TenantId, UpdateBatch, WriteReceipt,
+    BillingCycle, CarrierDeviceId, CycleSource, DeviceId, IntegrationId, LinkedDevices,
+    StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
 use crate::integration::{IntegrationRow, SecretColumn, SyncRecord};
 
@@ -206,6 +207,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         integration: &IntegrationId,
     ) -> Result<LinkedDevices, StoreError>;
 
+    /// The billing cycles of the integration's devices as they are stored, where both bounds are.
+    async fn stored_cycles(
+        &self,
+        tenant: &TenantId,
+        integration: &IntegrationId,
+    ) -> Result<StoredCycles, StoreError>;
+
     /// Writes the batches in one transaction and answers after its commit, one answer per batch, in
     /// their order. A row that breaks a constraint, or is gone or linked elsewhere, is left out and
     /// told; a batch of a former owner is left out whole.
@@ -302,6 +310,22 @@ fn config_from_column(text: Option<String>) -> serde_json::Value {
 
 fn unknown_integration(id: &IntegrationId) -> StoreError {
     StoreError::Invalid(format!("there is no integration {id}"))
+}
+
+/// A cycle as its columns have it; bounds that are none leave the device without one.
+fn push_cycle(
+    cycles: &mut StoredCycles,
+    carrier_device_id: &str,
+    (start, end): (chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>),
+    source: Option<&str>,
+) {
+    let source = match source {
+        Some("reported") => CycleSource::Reported,
+        _ => CycleSource::Derived,
+    };
+    if let Some(cycle) = BillingCycle::new(start, end, source) {
+        cycles.insert(carrier_device_id, cycle);
+    }
 }
 
 /// A row whose own name is not one is left out with a warning: it must not cost the others.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use carrier_sync::device::{
-    DeviceId, IntegrationId, LinkedDevices, TenantId, UpdateBatch, WriteReceipt,
+    DeviceId, IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
@@ -83,6 +83,14 @@ impl Store for Witness {
         integration: &IntegrationId,
     ) -> Result<LinkedDevices, StoreError> {
         self.heard(self.store.linked_devices(tenant, integration).await)
+    }
+
+    async fn stored_cycles(
+        &self,
+        tenant: &TenantId,
+        integration: &IntegrationId,
+    ) -> Result<StoredCycles, StoreError> {
+        self.heard(self.store.stored_cycles(tenant, integration).await)
     }
 
     async fn write(

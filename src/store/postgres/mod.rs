@@ -36,7 +36,9 @@ use super::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
     NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
 };
-use crate::device::{IntegrationId, LinkedDevices, TenantId, UpdateBatch, WriteReceipt};
+use crate::device::{
+    IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
+};
 use crate::integration::{IntegrationRow, SyncRecord};
 
 /// A call holds several statements; beyond this many statement timeouts the server, or the way to
@@ -198,6 +200,17 @@ impl Store for PostgresStore {
     ) -> Result<LinkedDevices, StoreError> {
         let mut connection = self.acquire().await?;
         let work = read::linked_devices(&mut connection, &self.limits, tenant, integration);
+        let done = timeout(self.call_timeout, work).await;
+        settle(connection, done).map_err(for_service)
+    }
+
+    async fn stored_cycles(
+        &self,
+        tenant: &TenantId,
+        integration: &IntegrationId,
+    ) -> Result<StoredCycles, StoreError> {
+        let mut connection = self.acquire().await?;
+        let work = read::stored_cycles(&mut connection, &self.limits, tenant, integration);
         let done = timeout(self.call_timeout, work).await;
         settle(connection, done).map_err(for_service)
     }

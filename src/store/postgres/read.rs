@@ -10,9 +10,11 @@ use sqlx::{Connection, PgConnection, Row, query};
 
 use super::error::classify;
 use super::scope::{Limits, Scope, enter};
-use crate::device::{DeviceId, IntegrationId, LinkedDevices, TenantId};
+use crate::device::{DeviceId, IntegrationId, LinkedDevices, StoredCycles, TenantId};
 use crate::integration::IntegrationRow;
-use crate::store::{DeviceFilter, DeviceRow, StoreError, config_from_column, push_linked};
+use crate::store::{
+    DeviceFilter, DeviceRow, StoreError, config_from_column, push_cycle, push_linked,
+};
 
 pub(super) async fn integrations(
     connection: &mut PgConnection,
@@ -104,6 +106,36 @@ pub(super) async fn linked_devices(
     drop(rows);
     transaction.commit().await.map_err(|e| classify(&e))?;
     Ok(devices)
+}
+
+pub(super) async fn stored_cycles(
+    connection: &mut PgConnection,
+    limits: &Limits,
+    tenant: &TenantId,
+    integration: &IntegrationId,
+) -> Result<StoredCycles, StoreError> {
+    let mut transaction = connection.begin().await.map_err(|e| classify(&e))?;
+    enter(&mut transaction, limits, Scope::Tenant(tenant)).await?;
+    let mut rows = query(
+        "SELECT carrier_device_id::text, billing_cycle_start, billing_cycle_end, \
+                billing_cycle_source::text \
+         FROM device_connections \
+         WHERE tenant_id = $1 AND carrier_integration_id::text = $2 \
+           AND carrier_device_id IS NOT NULL \
+           AND billing_cycle_start IS NOT NULL AND billing_cycle_end IS NOT NULL",
+    )
+    .bind(tenant.as_str())
+    .bind(integration.as_str())
+    .fetch(&mut *transaction);
+    let mut cycles = StoredCycles::default();
+    while let Some(row) = rows.try_next().await.map_err(|e| classify(&e))? {
+        let time = |column: usize| row.try_get(column).map_err(|e| classify(&e));
+        let source: Option<&str> = row.try_get(3).map_err(|e| classify(&e))?;
+        push_cycle(&mut cycles, text(&row, 0)?, (time(1)?, time(2)?), source);
+    }
+    drop(rows);
+    transaction.commit().await.map_err(|e| classify(&e))?;
+    Ok(cycles)
 }
 
 /// A column of text in the row's own buffer.

@@ -30,7 +30,9 @@ use super::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
     NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
 };
-use crate::device::{IntegrationId, LinkedDevices, TenantId, UpdateBatch, WriteReceipt};
+use crate::device::{
+    IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
+};
 use crate::integration::{IntegrationRow, SyncRecord};
 
 /// One SQLite database.
@@ -124,6 +126,14 @@ impl Store for SqliteStore {
         integration: &IntegrationId,
     ) -> Result<LinkedDevices, StoreError> {
         read::linked_devices(&mut *self.acquire().await?, tenant, integration).await
+    }
+
+    async fn stored_cycles(
+        &self,
+        tenant: &TenantId,
+        integration: &IntegrationId,
+    ) -> Result<StoredCycles, StoreError> {
+        read::stored_cycles(&mut *self.acquire().await?, tenant, integration).await
     }
 
     async fn write(

@@ -11,9 +11,11 @@ use sqlx::{Row, SqliteConnection, query};
 
 use super::error::classify;
 use super::time::from_text;
-use crate::device::{DeviceId, IntegrationId, LinkedDevices, TenantId};
+use crate::device::{DeviceId, IntegrationId, LinkedDevices, StoredCycles, TenantId};
 use crate::integration::IntegrationRow;
-use crate::store::{DeviceFilter, DeviceRow, StoreError, config_from_column, push_linked};
+use crate::store::{
+    DeviceFilter, DeviceRow, StoreError, config_from_column, push_cycle, push_linked,
+};
 
 pub(super) async fn integrations(
     connection: &mut SqliteConnection,
@@ -96,6 +98,33 @@ pub(super) async fn linked_devices(
         push_linked(&mut devices, tenant, (&names[0], &names[1]));
     }
     Ok(devices)
+}
+
+pub(super) async fn stored_cycles(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    integration: &IntegrationId,
+) -> Result<StoredCycles, StoreError> {
+    let mut rows = query(
+        "SELECT CAST(carrier_device_id AS BLOB), billing_cycle_start, billing_cycle_end, \
+                billing_cycle_source \
+         FROM device_connections \
+         WHERE tenant_id = ?1 AND carrier_integration_id = ?2 AND carrier_device_id IS NOT NULL \
+           AND billing_cycle_start IS NOT NULL AND billing_cycle_end IS NOT NULL",
+    )
+    .bind(tenant.as_str())
+    .bind(integration.as_str())
+    .fetch(connection);
+    let mut cycles = StoredCycles::default();
+    while let Some(row) = rows.try_next().await.map_err(|e| classify(&e))? {
+        let column = |place: usize| row.try_get(place).map_err(|e| classify(&e));
+        let start = from_text("billing_cycle_start", column(1)?);
+        let end = from_text("billing_cycle_end", column(2)?);
+        if let Some(bounds) = start.zip(end) {
+            push_cycle(&mut cycles, &text(&row, 0)?, bounds, column(3)?);
+        }
+    }
+    Ok(cycles)
 }
 
 fn text(row: &SqliteRow, column: usize) -> Result<Cow<'_, str>, StoreError> {

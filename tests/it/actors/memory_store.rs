@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use carrier_sync::device::{IntegrationId, LinkedDevices, TenantId, UpdateBatch, WriteReceipt};
+use carrier_sync::device::{
+    IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
+};
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
@@ -86,6 +88,14 @@ impl Store for MemoryStore {
             self.reading.lock().unwrap().0 -= 1;
         }
         Ok(LinkedDevices::default())
+    }
+
+    async fn stored_cycles(
+        &self,
+        _: &TenantId,
+        _: &IntegrationId,
+    ) -> Result<StoredCycles, StoreError> {
+        Ok(StoredCycles::default())
     }
 
     async fn write(

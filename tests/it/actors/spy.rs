@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use carrier_sync::device::{IntegrationId, LinkedDevices, TenantId, UpdateBatch, WriteReceipt};
+use carrier_sync::device::{
+    IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
+};
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
@@ -105,6 +107,14 @@ impl Store for Spy {
     ) -> Result<LinkedDevices, StoreError> {
         self.note(Asked::Devices(integration.clone()));
         self.inner.linked_devices(tenant, integration).await
+    }
+
+    async fn stored_cycles(
+        &self,
+        tenant: &TenantId,
+        integration: &IntegrationId,
+    ) -> Result<StoredCycles, StoreError> {
+        self.inner.stored_cycles(tenant, integration).await
     }
 
     async fn write(
