@@ -9,8 +9,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::writer_handle::WriterHandle;
 use crate::client::scrub::Scrubber;
-use crate::device::LinkedDevices;
-use crate::store::Store;
+use crate::device::{LinkedDevices, StoredCycles};
+use crate::store::{Store, StoreError};
 use crate::supervision::exit::panic_text;
 use crate::sync::{Halt, Observer, SyncJob, SyncReport, sync};
 
@@ -70,7 +70,7 @@ impl Attempt {
             Ok(devices) => devices,
             Err(halt) => return failed(0, halt),
         };
-        let count = devices.len();
+        let count = devices.0.len();
         let sync = async move {
             let (writer, observer) = (&self.writer, &*self.observer);
             sync(&self.job, devices, writer, observer, &self.stop).await
@@ -80,13 +80,23 @@ impl Attempt {
             .unwrap_or_else(|halt| failed(count, halt))
     }
 
-    fn devices(&self) -> impl Future<Output = Result<LinkedDevices, Halt>> + use<> {
+    /// The linked devices and, where the carrier tells each billing cycle once, the stored cycles.
+    fn devices(&self) -> impl Future<Output = Result<(LinkedDevices, StoredCycles), Halt>> + use<> {
         let (store, job) = (Arc::clone(&self.store), Arc::clone(&self.job));
+        let failed = |error: StoreError| Halt::Store {
+            reason: error.to_string(),
+        };
         async move {
-            let devices = store.linked_devices(&job.tenant_id, &job.integration_id);
-            devices.await.map_err(|error| Halt::Store {
-                reason: error.to_string(),
-            })
+            let (tenant, integration) = (&job.tenant_id, &job.integration_id);
+            let devices = store.linked_devices(tenant, integration);
+            let devices = devices.await.map_err(failed)?;
+            let cycles = if job.carrier.capabilities().keeps_cycles() {
+                let cycles = store.stored_cycles(tenant, integration);
+                cycles.await.map_err(failed)?
+            } else {
+                StoredCycles::default()
+            };
+            Ok((devices, cycles))
         }
     }
 }
@@ -119,6 +129,7 @@ fn log(report: &SyncReport, start_late: Option<Duration>) {
         devices = report.devices,
         synced = report.synced,
         failed = report.failed(),
+        calls_planned = report.planned_calls,
         calls = report.api_calls,
         start_late_ms = start_late.map(milliseconds),
         permits_waited_ms = milliseconds(report.permits_waited),
@@ -149,6 +160,7 @@ mod tests {
             api_key: "canary-7f3a9d".into(),
             api_secret: None,
             account_id: None,
+            settings: serde_json::Map::new(),
         };
         let authorization = Authorization::Basic {
             user: "apikey".into(),

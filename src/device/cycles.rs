@@ -29,6 +29,12 @@ impl StoredCycles {
         cycle.filter(|cycle| cycle.holds(now))
     }
 
+    /// Devices whose cycle is current.
+    #[must_use]
+    pub fn current_count(&self, now: DateTime<Utc>) -> usize {
+        self.0.values().filter(|cycle| cycle.holds(now)).count()
+    }
+
     /// The cycle that `now` lies in for most devices; of equally many the one that began first.
     #[must_use]
     pub fn common(&self, now: DateTime<Utc>) -> Option<BillingCycle> {

@@ -1,13 +1,17 @@
-//! Asking for one device: its info, and its usage where the info does not carry it.
+//! Asking for one device: its info, what exists per device only, and its usage where none of them has it.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::book::UsageBook;
 use super::job::SyncJob;
-use super::merge::{OpenLines, UsageGap, merge, sum_parts};
+use super::merge::{Merged, OpenLines, UsageGap, add_cycle, add_detail, merge, sum_parts};
+use super::plan::Plan;
+use super::run::Run;
 use crate::carriers::{Context, DeviceRecord, LineId, PageSizes};
 use crate::client::{CallError, CallMeter};
-use crate::device::{BillingCycle, ByteCount, CarrierDeviceId, DeviceInfo, Usage};
+use crate::device::{BillingCycle, ByteCount, CarrierDeviceId, DeviceInfo, StoredCycles, Usage};
 
 /// Pages that are read for one line before its usage counts as unknown: half a million sessions in
 /// one cycle are an answer to another question, and would be held in memory.
@@ -18,12 +22,29 @@ const MAX_PAGES_OF_A_LINE: u32 = 100;
 pub struct Reading {
     /// Statuses and ICCID.
     pub info: DeviceInfo,
-    /// Usage, or why it is unknown.
-    pub usage: Result<Usage, String>,
-    /// The failed call behind an unknown usage: it may concern more than this device.
+    /// Usage; `None` where it is unknown, or was not to be asked for in this sync.
+    pub usage: Option<Usage>,
+    /// Why the device is not up to date, though a part of it may be known.
+    pub shortfall: Option<String>,
+    /// The failed call behind the shortfall: it may concern more than this device.
     pub trouble: Option<CallError>,
     /// When the answer was read.
     pub observed_at: DateTime<Utc>,
+}
+
+/// What every question of one sync is asked with.
+#[derive(Debug)]
+pub struct Asking {
+    /// Whose devices.
+    pub job: Arc<SyncJob>,
+    /// What it costs.
+    pub meter: Arc<CallMeter>,
+    /// What is to be asked.
+    pub plan: Plan,
+    /// What the usage report said.
+    pub book: UsageBook,
+    /// Cycles that were told before.
+    pub cycles: StoredCycles,
 }
 
 /// Something to ask for.
@@ -31,26 +52,29 @@ pub struct Reading {
 pub enum Ask {
     /// Everything: no listing has shown the device.
     Device(CarrierDeviceId),
-    /// The usage only: a listing has shown the device without it.
-    Usage(CarrierDeviceId, OpenUsage),
+    /// More about a device that a listing has shown.
+    More(Box<More>),
 }
 
-/// What is missing of a device that a listing has shown.
+/// What a listing has said of a device, and what more is to be asked.
 #[derive(Debug)]
-pub struct OpenUsage {
+pub struct More {
+    /// The device.
+    pub device: CarrierDeviceId,
     /// The gap that it closes: its place among them.
     pub gap: usize,
-    /// The lines to be asked for.
-    pub lines: OpenLines,
-    /// The cycle of the device's first line.
-    pub cycle: Option<BillingCycle>,
+    /// What is known.
+    pub merged: Merged,
+    /// Details to ask for, by their place among the carrier's.
+    pub wants: Vec<usize>,
 }
 
 impl Ask {
     /// The device it is about.
     pub fn device(&self) -> &CarrierDeviceId {
         match self {
-            Self::Device(device) | Self::Usage(device, _) => device,
+            Self::Device(device) => device,
+            Self::More(more) => &more.device,
         }
     }
 
@@ -58,71 +82,261 @@ impl Ask {
     pub fn gap(&self) -> Option<usize> {
         match self {
             Self::Device(_) => None,
-            Self::Usage(_, open) => Some(open.gap),
+            Self::More(more) => Some(more.gap),
         }
     }
 
-    /// Asks. Of a device that a listing has shown, the answer holds the usage and no `info`.
+    /// Asks.
     ///
     /// # Errors
     /// [`CallError`] when nothing new is known of the device.
-    pub async fn answer(self, job: &SyncJob, meter: &CallMeter) -> Result<Reading, CallError> {
-        let (info, usage) = match self {
-            Self::Usage(device, open) => {
-                let usage = close(job, meter, &device, (open.lines, open.cycle)).await;
-                (DeviceInfo::default(), usage)
-            }
+    pub async fn answer(self, asking: &Asking) -> Result<Reading, CallError> {
+        match self {
             Self::Device(device) => {
-                let record = device_record(job, meter, &device).await?;
-                let merged = merge(record, &UsageBook::default());
-                let usage = match (merged.usage, merged.open) {
-                    (Ok(usage), _) => Ok(usage),
-                    (Err(_), Some(open)) => close(job, meter, &device, (open, merged.cycle)).await,
-                    (Err(gap), None) => Err(Unknown::because(gap)),
-                };
-                (merged.info, usage)
+                let mut record = asking.device_record(&device).await?;
+                if let Some(cycle) = asking.stored_cycle(&device) {
+                    add_cycle(&mut record, cycle);
+                }
+                let merged = asking.merge_alone(record);
+                let wants = asking.wants_alone(&merged);
+                Ok(asking.finish(&device, merged, wants).await)
             }
-        };
-        let (usage, trouble) = match usage {
-            Ok(usage) => (Ok(usage), None),
-            Err(Unknown { reason, trouble }) => (Err(reason), trouble),
-        };
-        Ok(Reading {
-            info,
-            usage,
-            trouble,
-            observed_at: job.client.clock.now(),
-        })
+            Self::More(more) => {
+                let More {
+                    device,
+                    merged,
+                    wants,
+                    ..
+                } = *more;
+                Ok(asking.finish(&device, merged, wants).await)
+            }
+        }
     }
 }
 
-async fn device_record(
-    job: &SyncJob,
-    meter: &CallMeter,
-    device: &CarrierDeviceId,
-) -> Result<DeviceRecord, CallError> {
-    let mut walk = job.carrier.get_device_info(job.context(), device);
-    let page = job
-        .client
-        .next_page(&mut *walk, meter)
-        .await?
-        .unwrap_or_default();
-    for text in page.unmapped {
-        job.tell_unmapped(&text);
+impl Asking {
+    /// The device's stored cycle, where it still holds.
+    pub fn stored_cycle(&self, device: &CarrierDeviceId) -> Option<BillingCycle> {
+        self.cycles.current(device, self.job.client.clock.now())
     }
-    match page
-        .records
-        .into_iter()
-        .find(|record| record.device == *device)
-    {
-        Some(record) => Ok(record),
-        None => Err(CallError::Malformed {
-            reason: page
-                .unreadable
-                .into_iter()
-                .next()
-                .unwrap_or_else(|| "the answer is about another device".to_owned()),
-        }),
+
+    /// A single answer is later than the report: the report is asked only where it says nothing of usage.
+    fn merge_alone(&self, record: DeviceRecord) -> Merged {
+        let alone = merge(record.clone(), &UsageBook::default());
+        match alone.usage {
+            Ok(_) => alone,
+            Err(_) => merge(record, &self.book),
+        }
+    }
+
+    /// Details that a device is asked for which no listing has shown: whatever is still missing.
+    fn wants_alone(&self, merged: &Merged) -> Vec<usize> {
+        let plan = &self.plan;
+        let cycle = plan.cycle_detail.filter(|_| merged.cycle.is_none());
+        let usage = plan.usage_detail.filter(|_| merged.usage.is_err());
+        let statuses = plan.status_details.iter().copied();
+        let statuses = statuses.filter(|_| merged.info.network_status.is_none());
+        cycle.into_iter().chain(usage).chain(statuses).collect()
+    }
+
+    /// Asks for details, then for the usage of lines that are still open. One that fails costs no other.
+    async fn finish(&self, device: &CarrierDeviceId, merged: Merged, wants: Vec<usize>) -> Reading {
+        let mut shortfall = Shortfall::default();
+        let merged = self
+            .with_details(device, merged, &wants, &mut shortfall)
+            .await;
+        let usage = match (merged.usage, merged.open) {
+            (Ok(usage), _) => Some(usage),
+            (Err(gap), open) => {
+                let line = (device, merged.cycle);
+                self.close(line, open, gap, &wants, &mut shortfall).await
+            }
+        };
+        let Shortfall { reason, trouble } = shortfall;
+        Reading {
+            info: merged.info,
+            usage,
+            shortfall: reason,
+            trouble,
+            observed_at: self.job.client.clock.now(),
+        }
+    }
+
+    async fn with_details(
+        &self,
+        device: &CarrierDeviceId,
+        merged: Merged,
+        wants: &[usize],
+        shortfall: &mut Shortfall,
+    ) -> Merged {
+        if wants.is_empty() {
+            return merged;
+        }
+        let mut record = merged.into_record(device.clone());
+        for detail in wants {
+            match self.detail(device, *detail).await {
+                Ok(answer) => add_detail(&mut record, answer),
+                Err(error) => {
+                    let is_over = Run::halt(&error).is_some();
+                    let name = &self.job.carrier.capabilities().details[*detail].name;
+                    shortfall.note(format!("{name}: {error}"), Some(error));
+                    if is_over {
+                        break;
+                    }
+                }
+            }
+        }
+        merge(record, &self.book)
+    }
+
+    /// The usage that no answer so far has told.
+    async fn close(
+        &self,
+        (device, device_cycle): (&CarrierDeviceId, Option<BillingCycle>),
+        open: Option<OpenLines>,
+        gap: UsageGap,
+        wants: &[usize],
+        shortfall: &mut Shortfall,
+    ) -> Option<Usage> {
+        if shortfall
+            .trouble
+            .as_ref()
+            .is_some_and(|error| Run::halt(error).is_some())
+        {
+            return None;
+        }
+        let was_asked = self
+            .plan
+            .usage_detail
+            .is_some_and(|detail| wants.contains(&detail));
+        if let Some(open) = open.filter(|open| self.has_call_for(device, open)) {
+            let closed = self.close_lines(device, open, device_cycle).await;
+            return closed
+                .map_err(|unknown| shortfall.note(unknown.reason, unknown.trouble))
+                .ok();
+        }
+        // It had no turn, or the carrier has not begun a cycle for it.
+        if was_asked || !self.plan.usage_waits {
+            shortfall.note(format!("usage unknown: {gap}"), None);
+        }
+        None
+    }
+
+    fn has_call_for(&self, device: &CarrierDeviceId, open: &OpenLines) -> bool {
+        let (context, carrier) = (self.job.context(), self.job.carrier);
+        let call = |(line, cycle): &(LineId, BillingCycle)| {
+            carrier.get_usage(context, (device, line), cycle).is_some()
+        };
+        open.lines.iter().all(call)
+    }
+
+    async fn device_record(&self, device: &CarrierDeviceId) -> Result<DeviceRecord, CallError> {
+        let walk = self.job.carrier.get_device_info(self.job.context(), device);
+        self.one_record(walk, device).await
+    }
+
+    async fn detail(
+        &self,
+        device: &CarrierDeviceId,
+        detail: usize,
+    ) -> Result<DeviceRecord, CallError> {
+        let context = self.job.context();
+        let walk = self.job.carrier.get_detail(context, detail, device);
+        self.one_record(walk, device).await
+    }
+
+    async fn one_record(
+        &self,
+        mut walk: Box<dyn crate::carriers::Walk<DeviceRecord>>,
+        device: &CarrierDeviceId,
+    ) -> Result<DeviceRecord, CallError> {
+        let job = &self.job;
+        let page = job.client.next_page(&mut *walk, &self.meter).await?;
+        let page = page.unwrap_or_default();
+        for text in page.unmapped {
+            job.tell_unmapped(&text);
+        }
+        let mut records = page.records.into_iter();
+        match records.find(|record| record.is_called(device)) {
+            Some(record) => Ok(record),
+            None => Err(CallError::Malformed {
+                reason: page
+                    .unreadable
+                    .into_iter()
+                    .next()
+                    .unwrap_or_else(|| "the answer is about another device".to_owned()),
+            }),
+        }
+    }
+
+    /// What all lines used, those that were missing asked for one after the other.
+    async fn close_lines(
+        &self,
+        device: &CarrierDeviceId,
+        open: OpenLines,
+        device_cycle: Option<BillingCycle>,
+    ) -> Result<Usage, Unknown> {
+        let mut sum = open.known;
+        for (line, cycle) in open.lines {
+            let used = self.used_in((device, &line), &cycle).await?;
+            sum = sum
+                .checked_add(used)
+                .ok_or_else(|| Unknown::because(UsageGap::Overflow))?;
+        }
+        Ok(Usage {
+            used: sum,
+            limit: None,
+            cycle: device_cycle,
+        })
+    }
+
+    /// What one line used in `cycle`. One unreadable part makes it unknown, not smaller.
+    async fn used_in(
+        &self,
+        of: (&CarrierDeviceId, &LineId),
+        cycle: &BillingCycle,
+    ) -> Result<ByteCount, Unknown> {
+        let job = &self.job;
+        can_be_counted(cycle, job.client.clock.now(), job.carrier.usage_kept_for())
+            .map_err(Unknown::because)?;
+        let context = Context {
+            pages: PageSizes {
+                max_pages: job.pages.max_pages.min(MAX_PAGES_OF_A_LINE),
+                ..job.pages
+            },
+            ..job.context()
+        };
+        let walk = job.carrier.get_usage(context, of, cycle);
+        let mut walk = walk.ok_or_else(|| Unknown::because("the carrier has no call for it"))?;
+        let mut parts = Vec::new();
+        while let Some(page) = job
+            .client
+            .next_page(&mut *walk, &self.meter)
+            .await
+            .map_err(Unknown::after)?
+        {
+            if let Some(reason) = page.unreadable.first() {
+                return Err(Unknown::because(job.scrub(reason)));
+            }
+            parts.extend(page.records);
+        }
+        sum_parts(of.1, parts).map_err(|gap| Unknown::because(job.scrub(&gap.to_string())))
+    }
+}
+
+/// Why a device is not up to date: the first reason, and the first failed call.
+#[derive(Debug, Default)]
+struct Shortfall {
+    reason: Option<String>,
+    trouble: Option<CallError>,
+}
+
+impl Shortfall {
+    fn note(&mut self, reason: String, trouble: Option<CallError>) {
+        self.reason.get_or_insert(reason);
+        if self.trouble.is_none() {
+            self.trouble = trouble;
+        }
     }
 }
 
@@ -146,63 +360,6 @@ impl Unknown {
             trouble: Some(error),
         }
     }
-}
-
-/// What all lines used, those that were missing asked for one after the other.
-async fn close(
-    job: &SyncJob,
-    meter: &CallMeter,
-    device: &CarrierDeviceId,
-    (open, device_cycle): (OpenLines, Option<BillingCycle>),
-) -> Result<Usage, Unknown> {
-    let mut sum = open.known;
-    for (line, cycle) in open.lines {
-        let used = used_in(job, meter, (device, &line), &cycle).await?;
-        sum = sum
-            .checked_add(used)
-            .ok_or_else(|| Unknown::because(UsageGap::Overflow))?;
-    }
-    Ok(Usage {
-        used: sum,
-        limit: None,
-        cycle: device_cycle,
-    })
-}
-
-/// What one line used in `cycle`. One unreadable part makes it unknown, not smaller.
-async fn used_in(
-    job: &SyncJob,
-    meter: &CallMeter,
-    of: (&CarrierDeviceId, &LineId),
-    cycle: &BillingCycle,
-) -> Result<ByteCount, Unknown> {
-    can_be_counted(cycle, job.client.clock.now(), job.carrier.usage_kept_for())
-        .map_err(Unknown::because)?;
-    let pages = PageSizes {
-        max_pages: job.pages.max_pages.min(MAX_PAGES_OF_A_LINE),
-        ..job.pages
-    };
-    let context = Context {
-        pages,
-        ..job.context()
-    };
-    let mut walk = job
-        .carrier
-        .get_usage(context, of, cycle)
-        .ok_or_else(|| Unknown::because("the carrier has no call for it"))?;
-    let mut parts = Vec::new();
-    while let Some(page) = job
-        .client
-        .next_page(&mut *walk, meter)
-        .await
-        .map_err(Unknown::after)?
-    {
-        if let Some(reason) = page.unreadable.first() {
-            return Err(Unknown::because(job.scrub(reason)));
-        }
-        parts.extend(page.records);
-    }
-    sum_parts(of.1, parts).map_err(|gap| Unknown::because(job.scrub(&gap.to_string())))
 }
 
 /// Whether the records of `cycle` can all be there to be summed. Where they cannot, a carrier answers

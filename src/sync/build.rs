@@ -25,6 +25,9 @@ use crate::tenure::{Epoch, Tenure};
 /// Nobody has called for the integration before this owner.
 const FIRST_OWNER: Epoch = Epoch(1);
 
+/// Of an integration whose own interval is none; it is refused before it is synced by it.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(3_600);
+
 /// Longest interval, in minutes.
 pub const MINUTES_PER_YEAR: i64 = 525_600;
 
@@ -91,7 +94,7 @@ impl JobBuilder {
             pages: settings.pages,
             policy: settings.policy,
             notices: Notices::default(),
-            turns: Turns::default(),
+            turns: Turns::every(interval(row).unwrap_or(DEFAULT_INTERVAL), self.clock.now()),
         })
     }
 

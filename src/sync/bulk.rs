@@ -6,18 +6,30 @@
 
 use std::sync::Arc;
 
-use super::ask::Reading;
+use chrono::{DateTime, Utc};
+
+use super::ask::{Asking, Reading};
 use super::book::UsageBook;
 use super::job::SyncJob;
-use super::merge::{Merged, merge};
+use super::merge::{Merged, add_cycle, merge};
 use super::outcome::Halt;
 use super::pages::{Pages, ReadPage};
+use super::plan::Plan;
+use super::roster::Place;
 use super::run::{Gap, Run};
-use crate::carriers::{Bulk, DeviceRecord, Page, UsageRecord};
+use crate::carriers::{Bulk, DeviceRecord, Page, ReportScope, UsageRecord, UsageReport};
 use crate::client::{CallError, CallMeter};
+use crate::device::StoredCycles;
 
 /// A report is read to its end: every line counts.
 const ALL_ROWS: usize = usize::MAX;
+
+/// A report of more pages than this, and than there are linked devices, is left: the account is another
+/// fleet's, and asking for each device costs less.
+const PAGES_THAT_PAY: usize = 10;
+
+/// Pages of the listing without a device that is waited for, before it is asked whether it still pays.
+const BARREN_PAGES: usize = 2;
 
 /// What came of the device listing.
 pub(super) enum Listing {
@@ -25,6 +37,8 @@ pub(super) enum Listing {
     None,
     /// Read as far as was needed: what it left out may be asked for, within bounds.
     Read,
+    /// Left, because asking for the few devices that are still waited for costs less than its other pages.
+    Left,
     /// It broke off, for this reason: likewise.
     CutShort(CallError),
 }
@@ -32,6 +46,7 @@ pub(super) enum Listing {
 /// The account's two listings, each where the carrier has one.
 pub(super) struct BulkPages {
     report: Option<Pages<UsageRecord>>,
+    scope: ReportScope,
     listing: Option<Pages<DeviceRecord>>,
 }
 
@@ -40,10 +55,13 @@ impl BulkPages {
     ///
     /// With one call permitted at a time the listing comes after the report: nothing would be gained,
     /// and a refusal would cost a second call.
-    pub(super) fn begin(job: &Arc<SyncJob>, meter: &Arc<CallMeter>) -> Self {
-        let report = job.carrier.get_bulk_usage(job.context());
-        let report = report.map(|report| Pages::of(report.walk, job, meter));
-        let listing = match job.carrier.get_bulk_device_info(job.context()) {
+    pub(super) fn begin(job: &Arc<SyncJob>, meter: &Arc<CallMeter>, cycles: &StoredCycles) -> Self {
+        let context = job.context_with(cycles);
+        let (report, scope) = match job.carrier.get_bulk_usage(context) {
+            Some(UsageReport { walk, scope }) => (Some(Pages::of(walk, job, meter)), scope),
+            None => (None, ReportScope::Cycles),
+        };
+        let listing = match job.carrier.get_bulk_device_info(context) {
             Bulk::Listing(walk) => Some(Pages::of(walk, job, meter)),
             Bulk::PerDevice => None,
         };
@@ -55,7 +73,21 @@ impl BulkPages {
         {
             listing.need(1);
         }
-        Self { report, listing }
+        Self {
+            report,
+            scope,
+            listing,
+        }
+    }
+
+    /// What the report speaks of.
+    pub(super) fn scope(&self) -> ReportScope {
+        self.scope
+    }
+
+    /// Whether the account has a device listing.
+    pub(super) fn is_listed(&self) -> bool {
+        self.listing.is_some()
     }
 
     /// Ends what is still being read.
@@ -71,10 +103,15 @@ impl BulkPages {
 
 impl Run<'_> {
     /// Reads the account whole, as far as it can be.
-    pub(super) async fn read_in_bulk(&mut self, bulk: &mut BulkPages) -> Result<Listing, Halt> {
+    pub(super) async fn read_in_bulk(
+        &mut self,
+        bulk: &mut BulkPages,
+        asking: &mut Asking,
+    ) -> Result<Listing, Halt> {
         self.judge_first_pages(bulk).await?;
-        let book = self.read_report(bulk.report.as_mut()).await?;
-        self.read_listing(bulk.listing.as_mut(), &book).await
+        self.read_report(bulk.report.as_mut(), &mut asking.book)
+            .await?;
+        self.read_listing(bulk.listing.as_mut(), asking).await
     }
 
     async fn judge_first_pages(&mut self, bulk: &mut BulkPages) -> Result<(), Halt> {
@@ -97,46 +134,66 @@ impl Run<'_> {
     async fn read_report(
         &mut self,
         report: Option<&mut Pages<UsageRecord>>,
-    ) -> Result<UsageBook, Halt> {
-        let mut book = UsageBook::default();
+        book: &mut UsageBook,
+    ) -> Result<(), Halt> {
         let Some(report) = report else {
-            return Ok(book);
+            return Ok(());
         };
+        let most_pages = PAGES_THAT_PAY.max(self.roster.len());
+        let mut is_readable = true;
         report.need(ALL_ROWS);
-        loop {
+        for _ in 0..most_pages {
             match self.alongside(report.next()).await? {
                 Ok(Some(ReadPage { page, .. })) => {
                     self.tell_oddities(&page);
+                    is_readable &= page.unreadable.is_empty();
                     book.extend(page.records);
                 }
-                Ok(None) => return Ok(book),
+                Ok(None) => {
+                    if is_readable {
+                        book.complete();
+                    }
+                    return Ok(());
+                }
                 Err(error) => {
                     Self::halt(&error).map_or(Ok(()), Err)?;
                     self.warn("the usage report ended early", &error);
-                    return Ok(book);
+                    return Ok(());
                 }
             }
         }
+        Ok(())
     }
 
     /// Streams the account's device listing past the book, for as long as it may show a device that
-    /// is still waited for.
+    /// is still waited for, and as it costs less than asking for those that are.
     async fn read_listing(
         &mut self,
         listing: Option<&mut Pages<DeviceRecord>>,
-        book: &UsageBook,
+        asking: &Asking,
     ) -> Result<Listing, Halt> {
         let Some(listing) = listing else {
             return Ok(Listing::None);
         };
+        let mut barren_pages = 0;
         loop {
             let needed = self.rows_needed();
             if needed == 0 {
                 return Ok(Listing::Read);
             }
+            if barren_pages >= BARREN_PAGES.max(self.roster.waiting())
+                && self.may_ask_for_the_rest()
+            {
+                return Ok(Listing::Left);
+            }
             listing.need(needed);
             match self.alongside(listing.next()).await? {
-                Ok(Some(read)) => self.absorb(read, book).await?,
+                Ok(Some(read)) => {
+                    let waiting = self.roster.waiting();
+                    self.absorb(read, asking).await?;
+                    let is_barren = self.roster.waiting() == waiting;
+                    barren_pages = if is_barren { barren_pages + 1 } else { 0 };
+                }
                 Ok(None) => return Ok(Listing::Read),
                 Err(error) => {
                     listing_halt(&error).map_or(Ok(()), Err)?;
@@ -145,6 +202,10 @@ impl Run<'_> {
                 }
             }
         }
+    }
+
+    fn may_ask_for_the_rest(&self) -> bool {
+        self.roster.waiting() + self.fallbacks <= self.job.policy.max_fallback_calls
     }
 
     /// Rows that the listing must still bring, at least, to show every device that is waited for. Zero:
@@ -160,34 +221,40 @@ impl Run<'_> {
     async fn absorb(
         &mut self,
         ReadPage { page, read_at }: ReadPage<DeviceRecord>,
-        book: &UsageBook,
+        asking: &Asking,
     ) -> Result<(), Halt> {
         self.tell_oddities(&page);
-        for record in page.records {
-            let places = self.roster.waiting_for(&record.device);
-            if places.is_empty() {
+        for mut record in page.records {
+            let also = record.also.take();
+            let places = self
+                .roster
+                .waiting_for_either(&record.device, also.as_ref());
+            let Some(first) = places.first() else {
                 continue;
+            };
+            let device = match also {
+                // It may be linked by either name, and is asked for by the one that it is linked by.
+                Some(_) => self
+                    .roster
+                    .carrier_name(first)
+                    .unwrap_or(record.device.clone()),
+                None => record.device.clone(),
+            };
+            if let Some(cycle) = asking.stored_cycle(&device) {
+                add_cycle(&mut record, cycle);
             }
-            let device = record.device.clone();
-            let merged = merge(record, book);
-            if self.can_ask_for_usage(&merged) {
+            let merged = merge(record, &asking.book);
+            if let Some(wants) = self.more_to_ask(first, &merged, &asking.plan) {
                 self.note_gap(Gap {
                     device,
                     places,
                     merged,
+                    wants: Some(wants),
                     read_at,
                 });
                 continue;
             }
-            self.put(
-                places,
-                Reading {
-                    info: merged.info,
-                    usage: merged.usage.map_err(|gap| gap.to_string()),
-                    trouble: None,
-                    observed_at: read_at,
-                },
-            );
+            self.put(places, as_listed(merged, read_at, &asking.plan));
             if self.outbox.is_full() {
                 self.hand_over().await?;
             }
@@ -195,8 +262,31 @@ impl Run<'_> {
         self.hand_over_if_due().await
     }
 
-    fn can_ask_for_usage(&self, merged: &Merged) -> bool {
-        merged.open.is_some() && self.gaps.len() < self.job.policy.max_fallback_calls
+    /// Details to ask of a device that the listing shows, perhaps none but its usage; `None`: nothing.
+    fn more_to_ask(&mut self, place: Place, merged: &Merged, plan: &Plan) -> Option<Vec<usize>> {
+        let has_turn = self.in_turn.contains(&place);
+        let mut wants = if has_turn {
+            plan.details.clone()
+        } else {
+            Vec::new()
+        };
+        if merged.usage.is_ok() {
+            return (!wants.is_empty()).then_some(wants);
+        }
+        if plan.usage_waits {
+            wants.extend(
+                plan.cycle_detail
+                    .filter(|_| has_turn && merged.cycle.is_none()),
+            );
+            return (has_turn && (!wants.is_empty() || merged.open.is_some())).then_some(wants);
+        }
+        let can_be_closed = merged.open.is_some() || plan.usage_detail.is_some();
+        if can_be_closed && self.fallbacks < self.job.policy.max_fallback_calls {
+            self.fallbacks += 1;
+            wants.splice(0..0, plan.usage_detail);
+            return Some(wants);
+        }
+        (!wants.is_empty()).then_some(wants)
     }
 
     /// Its rows wait no longer, so a device that is listed twice is asked for once.
@@ -225,6 +315,22 @@ impl Run<'_> {
             carrier = self.job.carrier.code(), integration.id = %self.job.integration_id,
             %error, "{what}; what it left out is asked for one by one"
         );
+    }
+}
+
+/// What the listing said of a device of which nothing more is asked.
+fn as_listed(merged: Merged, observed_at: DateTime<Utc>, plan: &Plan) -> Reading {
+    let (usage, gap) = match merged.usage {
+        Ok(usage) => (Some(usage), None),
+        Err(gap) => (None, Some(gap.to_string())),
+    };
+    Reading {
+        info: merged.info,
+        usage,
+        // A device that has no turn keeps its stored usage, and that is as it should be.
+        shortfall: gap.filter(|_| !plan.usage_waits),
+        trouble: None,
+        observed_at,
     }
 }
 

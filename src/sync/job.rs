@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::turns::Turns;
 use crate::carriers::{Account, Carrier, Context, PageSizes};
 use crate::client::CarrierClient;
-use crate::device::{IntegrationId, TenantId, UpdateBatch, WriteReceipt};
+use crate::device::{IntegrationId, StoredCycles, TenantId, UpdateBatch, WriteReceipt};
 use crate::tenure::Tenure;
 
 /// Distinct unmapped values that are remembered; a carrier that sends more is only repeating noise.
@@ -21,6 +21,10 @@ pub struct SyncPolicy {
     pub max_calls: u64,
     /// Devices that may be asked for one by one after a bulk listing left them out.
     pub max_fallback_calls: usize,
+    /// Calls that may go to what the carrier tells per device only, while other values come in bulk.
+    pub slice_calls: u64,
+    /// Statuses that cost a call per device are asked for on every so many syncs; at least 1.
+    pub device_info_every: u32,
     /// Devices asked for at once.
     pub max_concurrency: usize,
     /// Rows per batch handed to the writer.
@@ -64,6 +68,16 @@ impl SyncJob {
             pages: self.pages,
             now: self.client.clock.now(),
             common_cycle: None,
+        }
+    }
+
+    /// The same for a sync that begins now, over devices whose stored cycles are these.
+    #[must_use]
+    pub fn context_with(&self, cycles: &StoredCycles) -> Context<'_> {
+        let context = self.context();
+        Context {
+            common_cycle: cycles.common(context.now),
+            ..context
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         DeviceRecord, LineId, LineRecord, UsagePart,
         record::{CycleStart, LineUsage},
     },
-    device::{BillingCycle, ByteCount, CycleSource, DeviceInfo, Usage},
+    device::{BillingCycle, ByteCount, CarrierDeviceId, CycleSource, DeviceInfo, Usage},
 };
 
 /// Two bounds less than this apart are one told twice: carriers are off by seconds. No more, because a
@@ -34,6 +34,20 @@ pub struct Merged {
     pub cycle: Option<BillingCycle>,
     /// What can be asked to close the gap; `None`: there is none, or nothing could close it.
     pub open: Option<OpenLines>,
+    /// What is known of each line, the device's first line first.
+    pub lines: Vec<LineRecord>,
+}
+
+impl Merged {
+    /// What is known so far as a record, to which more answers can be added.
+    #[must_use]
+    pub fn into_record(self, device: CarrierDeviceId) -> DeviceRecord {
+        DeviceRecord {
+            info: self.info,
+            lines: self.lines,
+            ..DeviceRecord::of(device)
+        }
+    }
 }
 
 /// The lines of a device whose usage is missing, each with the cycle to ask for.
@@ -79,18 +93,21 @@ pub enum UsageGap {
 pub fn merge(record: DeviceRecord, book: &UsageBook) -> Merged {
     let DeviceRecord { info, lines, .. } = record;
     let primary = lines.first().map(|line| line.line.clone());
-    let known = known(lines, book);
-    let primary = known
-        .iter()
-        .find(|known| Some(&known.line) == primary.as_ref());
-    let cycle = primary.and_then(|primary| cycle(&primary.usage));
-    let usage = sum_lines(&known).map(|(used, limit)| Usage { used, limit, cycle });
-    let open = usage.is_err().then(|| open_lines(&known)).flatten();
+    let mut lines = known(lines, book);
+    let place = |known: &LineRecord| Some(&known.line) == primary.as_ref();
+    let primary = lines.iter().position(place);
+    let cycle = primary.and_then(|at| cycle(&lines[at].usage));
+    let usage = sum_lines(&lines).map(|(used, limit)| Usage { used, limit, cycle });
+    let open = usage.is_err().then(|| open_lines(&lines)).flatten();
+    if let Some(at) = primary {
+        lines.swap(0, at);
+    }
     Merged {
         info,
         usage,
         cycle,
         open,
+        lines,
     }
 }
 
@@ -108,6 +125,19 @@ pub fn add_detail(record: &mut DeviceRecord, detail: DeviceRecord) {
         match record.lines.iter_mut().find(|known| known.line == line) {
             Some(known) => known.usage = join(known.usage, usage),
             None => record.lines.push(LineRecord { line, usage }),
+        }
+    }
+}
+
+/// Puts the stored cycle where no answer has said one.
+pub fn add_cycle(record: &mut DeviceRecord, stored: BillingCycle) {
+    for LineRecord { usage, .. } in &mut record.lines {
+        if usage.cycle_end.is_none() && usage.cycle_start.is_none() {
+            usage.cycle_end = Some(stored.end());
+            usage.cycle_start = Some(CycleStart {
+                source: stored.source(),
+                at: stored.start(),
+            });
         }
     }
 }

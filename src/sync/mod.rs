@@ -12,7 +12,8 @@
 //! | `pages.rs` | a listing read ahead, by a bounded step |
 //! | `one_by_one.rs` | asking for what the listing left out |
 //! | `ask.rs` | asking for one device |
-//! | `turns.rs` | pure: who is asked for first |
+//! | `plan.rs` | pure: what one sync sets out to ask |
+//! | `turns.rs` | whose turn it is |
 //! | `book.rs` | pure: what usage reports say of each line, joined over pages |
 //! | `compact.rs` | pure: a line's usage in the fewest bytes |
 //! | `merge.rs` | pure: a device's usage, cycle and statuses from listing and book |
@@ -35,6 +36,7 @@ mod one_by_one;
 pub mod outbox;
 pub mod outcome;
 mod pages;
+pub mod plan;
 pub mod probe;
 pub mod roster;
 pub mod run;

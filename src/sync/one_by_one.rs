@@ -12,19 +12,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::{StreamExt, stream};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::ask::{Ask, OpenUsage};
+use super::ask::{Ask, Asking, More, Reading};
 use super::bulk::Listing;
 use super::outcome::Halt;
 use super::pages::went_down;
 use super::run::{Gap, Run};
+use crate::carriers::capability::Gone;
 use crate::client::CallError;
+use crate::device::{CarrierDeviceId, DeviceInfo, NetworkStatus, SimStatus};
 
 /// Answers of one kind in a row that make it the carrier's trouble and not the devices'.
 const TROUBLE_AFTER: u32 = 3;
 
 impl Run<'_> {
-    /// Asks for every device that is still waited for, as far as the listing's outcome allows.
-    pub(super) async fn ask_one_by_one(&mut self, listing: Listing) -> Result<(), Halt> {
+    /// Asks for what exists per device only, and for every device that is still waited for, as far as the
+    /// listing's outcome allows.
+    pub(super) async fn ask_one_by_one(
+        &mut self,
+        asking: &Arc<Asking>,
+        listing: Listing,
+    ) -> Result<(), Halt> {
+        self.fail_misnamed();
         if self.roster.waiting() + self.gaps.len() == 0 {
             return Ok(());
         }
@@ -32,18 +40,19 @@ impl Run<'_> {
         self.job.turns.order(&mut missing);
         let allowed = match listing {
             Listing::None => usize::MAX,
-            Listing::Read | Listing::CutShort(_) => self
+            Listing::Read | Listing::Left | Listing::CutShort(_) => self
                 .job
                 .policy
                 .max_fallback_calls
-                .saturating_sub(self.gaps.len()),
+                .saturating_sub(self.fallbacks),
         };
         let left_out = missing.len().saturating_sub(allowed);
         missing.truncate(allowed);
         let gaps = self.gaps.iter_mut().enumerate();
         let gaps = gaps.filter_map(|(number, gap)| gap.ask(number));
         let asks = gaps.chain(missing.into_iter().map(Ask::Device)).collect();
-        self.ask_all(asks).await?;
+        let is_gone = matches!(listing, Listing::Read);
+        self.ask_all(asking, asks, is_gone).await?;
         if left_out == 0 {
             Ok(())
         } else {
@@ -51,10 +60,22 @@ impl Run<'_> {
         }
     }
 
+    /// Names that cannot be the carrier's cost no call.
+    fn fail_misnamed(&mut self) {
+        if self.roster.waiting() == 0 {
+            return;
+        }
+        for device in self.roster.missing() {
+            if let Err(error) = self.job.carrier.check_device(device.as_str()) {
+                self.fail(&device, &format!("carrier_device_id {error}"));
+            }
+        }
+    }
+
     fn left_out(&self, devices: usize, listing: &Listing) -> Halt {
         let why = match listing {
             Listing::CutShort(error) => format!("the device listing broke off ({error})"),
-            Listing::None | Listing::Read => {
+            Listing::None | Listing::Read | Listing::Left => {
                 format!("{devices} devices are not in the carrier's listing")
             }
         };
@@ -66,17 +87,22 @@ impl Run<'_> {
         }
     }
 
-    async fn ask_all(&mut self, asks: Vec<Ask>) -> Result<(), Halt> {
+    async fn ask_all(
+        &mut self,
+        asking: &Arc<Asking>,
+        asks: Vec<Ask>,
+        is_gone: bool,
+    ) -> Result<(), Halt> {
         let (job, meter) = (self.job, self.meter);
         // Once the budget is spent nothing new is asked; answers under way are paid for and kept.
         let (is_spent, mut spent) = (AtomicBool::new(false), None);
         let asks = stream::iter(asks).take_while(|_| ready(!is_spent.load(Ordering::Relaxed)));
         let answers = asks.map(|ask| {
-            let (job, meter) = (Arc::clone(job), Arc::clone(meter));
+            let asking = Arc::clone(asking);
             let (device, gap) = (ask.device().clone(), ask.gap());
             // In a task of its own: while this sync waits for the database, its calls go on. Left lying,
             // one would hold its host's turn against everyone, and answers would come too late.
-            let answer = tokio::spawn(async move { ask.answer(&job, &meter).await });
+            let answer = tokio::spawn(async move { ask.answer(&asking).await });
             let answer = AbortOnDropHandle::new(answer);
             async move {
                 (
@@ -91,14 +117,13 @@ impl Run<'_> {
         while let Some((device, gap, answer)) = self.alongside(answers.next()).await? {
             let in_vain = answer
                 .as_ref()
-                .map_or(true, |reading| reading.usage.is_err());
+                .map_or(true, |reading| reading.usage.is_none());
             job.turns.taken(&device, in_vain);
             let error = match answer {
                 Ok(mut reading) => {
                     let error = reading.trouble.take();
                     match gap.and_then(|gap| self.gaps.get_mut(gap)) {
                         Some(gap) => {
-                            reading.info = take(&mut gap.merged.info);
                             let places = take(&mut gap.places);
                             self.put(places, reading);
                             self.hand_over_if_due().await?;
@@ -106,6 +131,9 @@ impl Run<'_> {
                         None => self.accept(&device, reading).await?,
                     }
                     error
+                }
+                Err(CallError::NotFound) if is_gone && self.takes_for_gone(&device).await? => {
+                    Some(CallError::NotFound)
                 }
                 Err(error) => Some(error),
             };
@@ -124,17 +152,39 @@ impl Run<'_> {
         }
         spent.map_or(Ok(()), Err)
     }
+
+    /// A device that neither the complete listing nor its own name finds any more. Answers whether that says
+    /// something of it at this carrier.
+    async fn takes_for_gone(&mut self, device: &CarrierDeviceId) -> Result<bool, Halt> {
+        if self.job.carrier.capabilities().gone == Gone::Unsaid {
+            return Ok(false);
+        }
+        let reading = Reading {
+            info: DeviceInfo {
+                sim_status: Some(SimStatus::Deactivated),
+                network_status: Some(NetworkStatus::Unknown),
+                iccid: None,
+            },
+            usage: None,
+            shortfall: Some("the carrier does not list it any more; taken for deactivated".into()),
+            trouble: None,
+            observed_at: self.job.client.clock.now(),
+        };
+        self.accept(device, reading).await?;
+        Ok(true)
+    }
 }
 
 impl Gap {
-    /// What closes it; `None`: nothing could, or it has been asked for.
+    /// What closes it; `None`: it has been asked for.
     fn ask(&mut self, number: usize) -> Option<Ask> {
-        let open = OpenUsage {
+        let wants = self.wants.take()?;
+        Some(Ask::More(Box::new(More {
+            device: self.device.clone(),
             gap: number,
-            lines: self.merged.open.take()?,
-            cycle: self.merged.cycle,
-        };
-        Some(Ask::Usage(self.device.clone(), open))
+            merged: self.merged.clone(),
+            wants,
+        })))
     }
 }
 

@@ -94,6 +94,8 @@ pub struct SyncReport {
     pub synced: usize,
     /// The first failing devices; [`failed`](Self::failed) counts them all.
     pub failures: Vec<DeviceFailure>,
+    /// Calls that the sync set out to make.
+    pub planned_calls: u64,
     /// Calls made, retries included.
     pub api_calls: u64,
     /// Time spent waiting for permits.
@@ -125,6 +127,7 @@ impl SyncReport {
             devices,
             synced: 0,
             failures: Vec::new(),
+            planned_calls: 0,
             api_calls: 0,
             permits_waited: Duration::ZERO,
             halt: Some(halt),

@@ -50,6 +50,12 @@ impl Places {
         self.first.is_none()
     }
 
+    /// The first of them.
+    #[must_use]
+    pub fn first(&self) -> Option<Place> {
+        self.first
+    }
+
     fn iter(&self) -> impl Iterator<Item = Place> + '_ {
         self.first.iter().chain(&self.more).copied()
     }
@@ -144,11 +150,30 @@ impl Roster {
         self.devices.get(place as usize).device_id
     }
 
+    /// Name at the carrier of the device at `place`; `None` where it cannot be one.
+    #[must_use]
+    pub fn carrier_name(&self, place: Place) -> Option<CarrierDeviceId> {
+        CarrierDeviceId::parse(&self.devices.get(place as usize).carrier_device_id).ok()
+    }
+
     /// Rows that still wait for word of `id`. Empty for a device that is not linked here, or that
     /// a listing shows for the second time.
     #[must_use]
     pub fn waiting_for(&self, id: &CarrierDeviceId) -> Places {
         self.waiting_under(id.as_str()).collect()
+    }
+
+    /// As [`waiting_for`](Self::waiting_for), for a device that may be linked by another name too.
+    #[must_use]
+    pub fn waiting_for_either(
+        &self,
+        id: &CarrierDeviceId,
+        also: Option<&CarrierDeviceId>,
+    ) -> Places {
+        let names = std::iter::once(id).chain(also);
+        names
+            .flat_map(|name| self.waiting_under(name.as_str()))
+            .collect()
     }
 
     fn waiting_under<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Place> + 'a {
@@ -177,6 +202,17 @@ impl Roster {
             }
         }
         missing
+    }
+
+    /// Calls `told` with each row's place and name at the carrier, in the order of the roster.
+    pub fn for_each_name(&self, mut told: impl FnMut(Place, &str)) {
+        let mut reader = self.devices.reader();
+        for place in 0.. {
+            if !reader.advance() {
+                return;
+            }
+            told(place, reader.carrier_device_id());
+        }
     }
 
     /// Rows besides the first of each `carrier_device_id`.

@@ -11,6 +11,7 @@
 //! so each row is written once and only ids and counters are held whole. Carrier, parser, merge and
 //! database work at the same time, each a bounded step ahead of the next.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,22 +19,24 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::ask::Reading;
+use super::ask::{Asking, Reading};
+use super::book::UsageBook;
 use super::bulk::BulkPages;
 use super::job::{Observer, Progress, SinkError, SyncJob, UpdateSink};
 use super::merge::Merged;
 use super::outbox::{Outbox, Written};
 use super::outcome::{Halt, SyncReport, error_text, outcome};
-use super::roster::{Places, Roster};
+use super::plan::{Facts, Plan};
+use super::roster::{Place, Places, Roster};
 use crate::client::{CallError, CallMeter};
-use crate::device::{CarrierDeviceId, DeviceUpdate, LinkedDevices};
+use crate::device::{CarrierDeviceId, DeviceUpdate, LinkedDevices, StoredCycles};
 
 /// Syncs one integration's `devices`. Never fails: whatever happens is in the report.
 ///
 /// `stop` abandons the pages being read, writes what is read already, and reports.
 pub async fn sync(
     job: &Arc<SyncJob>,
-    devices: LinkedDevices,
+    (devices, cycles): (LinkedDevices, StoredCycles),
     sink: &dyn UpdateSink,
     observer: &dyn Observer,
     stop: &CancellationToken,
@@ -47,13 +50,20 @@ pub async fn sync(
         meter: &meter,
         roster: Roster::new(devices),
         twins: 0,
+        in_turn: HashSet::new(),
+        fallbacks: 0,
+        planned_calls: 0,
         outbox: Outbox::new(sink, job),
         gaps: Vec::new(),
     };
-    let halt = run.drive().await.err();
+    let halt = run.drive(cycles).await.err();
     let halt = run.flush(halt).await;
     run.close(halt.as_ref());
-    report(job, &run.roster, &meter, started, halt)
+    let planned_calls = run.planned_calls;
+    SyncReport {
+        planned_calls,
+        ..report(job, &run.roster, &meter, started, halt)
+    }
 }
 
 fn report(
@@ -73,6 +83,7 @@ fn report(
         devices,
         synced,
         failures: roster.failures().to_vec(),
+        planned_calls: 0,
         api_calls: meter.calls(),
         permits_waited: meter.waited(),
         outcome: outcome(devices, synced, halt.as_ref()),
@@ -81,13 +92,15 @@ fn report(
     }
 }
 
-/// A device that the listing showed without usage.
+/// A device that the listing showed, and of which more is to be asked.
 pub(super) struct Gap {
     pub(super) device: CarrierDeviceId,
     /// The rows that name it; none once the gap is closed.
     pub(super) places: Places,
     /// What the listing said.
     pub(super) merged: Merged,
+    /// Details to ask for; `None` once they have been asked for.
+    pub(super) wants: Option<Vec<usize>>,
     /// When it said so.
     pub(super) read_at: DateTime<Utc>,
 }
@@ -101,6 +114,11 @@ pub(super) struct Run<'a> {
     pub(super) roster: Roster,
     /// Rows besides the first of each name at the carrier.
     pub(super) twins: usize,
+    /// Devices whose turn it is.
+    pub(super) in_turn: HashSet<Place>,
+    /// Gaps that are no one's turn, but what a listing should have said; bounded by policy.
+    pub(super) fallbacks: usize,
+    planned_calls: u64,
     pub(super) outbox: Outbox<'a>,
     /// To be asked for later; bounded by policy. Kept until the end, so that a sync that is cut short
     /// still writes what the listing said of them.
@@ -108,16 +126,46 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn drive(&mut self) -> Result<(), Halt> {
+    async fn drive(&mut self, cycles: StoredCycles) -> Result<(), Halt> {
         if self.roster.waiting() == 0 {
             return Ok(());
         }
         self.tell_progress();
         self.look_for_twins();
-        let mut bulk = BulkPages::begin(self.job, self.meter);
-        let listing = self.read_in_bulk(&mut bulk).await;
+        let mut bulk = BulkPages::begin(self.job, self.meter, &cycles);
+        let plan = self.plan(&bulk, &cycles);
+        let mut asking = Asking {
+            job: Arc::clone(self.job),
+            meter: Arc::clone(self.meter),
+            plan,
+            book: UsageBook::of(bulk.scope()),
+            cycles,
+        };
+        let listing = self.read_in_bulk(&mut bulk, &mut asking).await;
         bulk.end().await;
-        self.ask_one_by_one(listing?).await
+        self.ask_one_by_one(&Arc::new(asking), listing?).await
+    }
+
+    /// Decides what is asked, and whose turn it is.
+    fn plan(&mut self, bulk: &BulkPages, cycles: &StoredCycles) -> Plan {
+        let (carrier, policy) = (self.job.carrier, &self.job.policy);
+        let context = self.job.context_with(cycles);
+        let devices = self.roster.len() as u64;
+        let round = self.job.turns.next_round();
+        let known = cycles.current_count(context.now) as u64;
+        let plan = Plan::new(Facts {
+            capabilities: carrier.capabilities(),
+            is_listed: bulk.is_listed(),
+            bulk_calls: carrier.bulk_calls(context, devices),
+            devices,
+            without_cycle: devices.saturating_sub(known),
+            slice_calls: policy.slice_calls,
+            round,
+            device_info_every: policy.device_info_every,
+        });
+        self.in_turn = self.job.turns.choose(&self.roster, &plan, round);
+        self.planned_calls = plan.calls;
+        plan
     }
 
     /// Puts what is known of a device into the outbox, for every row that names it.
@@ -137,14 +185,15 @@ impl Run<'_> {
         let Reading {
             mut info,
             usage,
+            shortfall,
             observed_at,
             ..
         } = reading;
         let mut places = places.into_iter().peekable();
         while let Some(place) = places.next() {
-            match &usage {
-                Ok(_) => self.roster.read(place),
-                Err(reason) => self.roster.fail(place, reason),
+            match &shortfall {
+                None => self.roster.read(place),
+                Some(reason) => self.roster.fail(place, reason),
             }
             let info = match places.peek() {
                 Some(_) => info.clone(),
@@ -153,7 +202,7 @@ impl Run<'_> {
             let update = DeviceUpdate {
                 device_id: self.roster.device_id(place),
                 observed_at,
-                usage: usage.as_ref().ok().copied(),
+                usage,
                 info,
             };
             self.outbox.push(place, update);
@@ -210,13 +259,15 @@ impl Run<'_> {
     /// What the listing said of devices whose usage was not asked for any more.
     async fn accept_gaps(&mut self, halt: Option<&Halt>) -> Result<(), Halt> {
         for gap in std::mem::take(&mut self.gaps) {
-            let unknown = gap.merged.usage.err().map(|gap| gap.to_string());
+            let (usage, unknown) = match gap.merged.usage {
+                Ok(usage) => (Some(usage), None),
+                Err(gap) => (None, Some(gap.to_string())),
+            };
             let reading = Reading {
                 info: gap.merged.info,
-                usage: Err(halt
-                    .map(ToString::to_string)
-                    .or(unknown)
-                    .unwrap_or_default()),
+                usage,
+                // What more was wanted of it has not been asked for.
+                shortfall: halt.map(ToString::to_string).or(unknown),
                 trouble: None,
                 observed_at: gap.read_at,
             };

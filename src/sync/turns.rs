@@ -1,17 +1,92 @@
-//! Whose turn it is to be asked for when not everyone can be: a device that failed when it was asked
-//! goes behind those that were not asked, so that a few hundred deleted devices do not use up every
-//! sync's allowance.
+//! Whose turn it is to be asked for when not everyone can be.
+//!
+//! A device that failed when it was asked goes behind those that were not asked, so that a few hundred
+//! deleted devices do not use up every sync's allowance. Where the store knows whose usage is oldest,
+//! those come first; else everyone has a turn in rounds that go by the clock, so that a restart and a
+//! process that lives for one round only go on where the last one ended.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
+use super::plan::{Plan, window};
+use super::roster::{Place, Roster};
 use crate::device::CarrierDeviceId;
 
-/// Devices that have had their turn in vain, since everyone last had one.
+/// One turn in so many goes to devices that had theirs in vain.
+const PART_IN_VAIN: usize = 4;
+
+/// Who had a turn, and which round it is.
 #[derive(Debug, Default)]
-pub struct Turns(Mutex<HashSet<CarrierDeviceId>>);
+pub struct Turns {
+    /// Devices that have had their turn in vain, since everyone last had one.
+    had: Mutex<HashSet<CarrierDeviceId>>,
+    /// Syncs that were begun.
+    syncs: AtomicU64,
+    /// The round of the first of them.
+    first_round: u64,
+}
 
 impl Turns {
+    /// Turns of an integration that is synced once in every `interval`.
+    #[must_use]
+    pub fn every(interval: Duration, now: DateTime<Utc>) -> Self {
+        let seconds = interval.as_secs().max(1);
+        Self {
+            first_round: now.timestamp().unsigned_abs() / seconds,
+            ..Self::default()
+        }
+    }
+
+    /// The round of a sync that begins now.
+    pub fn next_round(&self) -> u64 {
+        let syncs = self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.first_round.wrapping_add(syncs)
+    }
+
+    /// The devices whose turn it is.
+    #[must_use]
+    pub fn choose(&self, roster: &Roster, plan: &Plan, round: u64) -> HashSet<Place> {
+        let in_turn = usize::try_from(plan.devices_in_turn).unwrap_or(usize::MAX);
+        if in_turn == 0 {
+            return HashSet::new();
+        }
+        if plan.is_oldest_first {
+            return self.first(roster, in_turn, round);
+        }
+        let mut order: Vec<(u64, Place)> = Vec::with_capacity(roster.len());
+        roster.for_each_name(|place, name| order.push((hash(&name), place)));
+        order.sort_unstable();
+        let order: Vec<Place> = order.into_iter().map(|(_, place)| place).collect();
+        window(&order, in_turn, round)
+    }
+
+    /// The first of the roster. A part is kept for those that had their turn in vain, in another order
+    /// each round: they may be well again, and they may not crowd out the others.
+    fn first(&self, roster: &Roster, in_turn: usize, round: u64) -> HashSet<Place> {
+        let had = self.had();
+        let (mut fresh, mut in_vain) = (Vec::new(), Vec::new());
+        roster.for_each_name(|place, name| {
+            let was_in_vain = !had.is_empty()
+                && CarrierDeviceId::parse(name).is_ok_and(|device| had.contains(&device));
+            if was_in_vain {
+                in_vain.push((hash(&(name, round)), place));
+            } else if fresh.len() < in_turn {
+                fresh.push(place);
+            }
+        });
+        in_vain.sort_unstable();
+        let kept = (in_turn / PART_IN_VAIN).max(1).min(in_vain.len());
+        let room = (in_turn - kept).min(fresh.len());
+        let again = in_vain.into_iter().map(|(_, place)| place);
+        let fresh = fresh.into_iter().take(room);
+        fresh.chain(again).take(in_turn).collect()
+    }
+
     /// Puts those that have had their turn last; otherwise the order stays.
     pub fn order(&self, devices: &mut [CarrierDeviceId]) {
         let mut had = self.had();
@@ -32,8 +107,15 @@ impl Turns {
     }
 
     fn had(&self) -> MutexGuard<'_, HashSet<CarrierDeviceId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.had.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The same in every process: its keys are fixed.
+fn hash(name: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -69,5 +151,42 @@ mod tests {
         turns.taken(&devices[0], false);
         turns.order(&mut devices);
         assert_eq!(devices, ids(&["a", "b"]));
+    }
+
+    fn roster(devices: usize) -> Roster {
+        let mut linked = crate::device::LinkedDevices::default();
+        for number in 0..devices {
+            linked
+                .push(&number.to_string(), &number.to_string())
+                .unwrap();
+        }
+        Roster::new(linked)
+    }
+
+    #[test]
+    fn the_oldest_come_first_and_those_in_vain_neither_crowd_them_out_nor_are_forgotten() {
+        let (turns, roster) = (Turns::default(), roster(100));
+        assert_eq!(turns.first(&roster, 8, 0), (0..8).collect());
+        for number in 0..40 {
+            turns.taken(&CarrierDeviceId::parse(&number.to_string()).unwrap(), true);
+        }
+        let mut again = HashSet::new();
+        for round in 0..200 {
+            let chosen = turns.first(&roster, 8, round);
+            assert_eq!(chosen.len(), 8);
+            assert_eq!(chosen.iter().filter(|place| **place >= 40).count(), 6);
+            again.extend(chosen.into_iter().filter(|place| *place < 40));
+        }
+        assert_eq!(again.len(), 40, "each of them is tried again some time");
+    }
+
+    #[test]
+    fn rounds_go_on_where_the_clock_says_whoever_counts_them() {
+        let hour = Duration::from_secs(3_600);
+        let at = |hours: i64| DateTime::UNIX_EPOCH + chrono::TimeDelta::hours(hours);
+        let service = Turns::every(hour, at(500));
+        let rounds: Vec<u64> = (0..3).map(|_| service.next_round()).collect();
+        let once = [500, 501, 502].map(|hours| Turns::every(hour, at(hours)).next_round());
+        assert_eq!(rounds, once);
     }
 }
