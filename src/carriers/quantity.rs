@@ -84,7 +84,13 @@ impl Decimal {
     /// The number in bytes, rounded half up; `None` below zero and beyond a [`ByteCount`].
     #[must_use]
     pub fn bytes(self, unit: ByteUnit) -> Option<ByteCount> {
-        let scaled = self.digits.checked_mul(unit.bytes())?;
+        self.times(unit.bytes())
+    }
+
+    /// As [`bytes`](Self::bytes), of a unit of so many bytes.
+    #[must_use]
+    pub fn times(self, bytes_per_unit: i128) -> Option<ByteCount> {
+        let scaled = self.digits.checked_mul(bytes_per_unit)?;
         if scaled < 0 {
             return None;
         }

@@ -1,9 +1,18 @@
 //! The list of carriers: one line each. Adding a carrier touches its folder and this list.
 
-use super::{Carrier, hologram::Hologram};
+use std::sync::LazyLock;
+
+use super::Carrier;
+use super::custom::CUSTOM;
+use super::hologram::Hologram;
 
 /// Every carrier the service speaks to.
-static CARRIERS: &[&dyn Carrier] = &[&Hologram];
+static CARRIERS: LazyLock<Vec<&'static dyn Carrier>> = LazyLock::new(|| {
+    vec![
+        &Hologram, //
+        &*CUSTOM,
+    ]
+});
 
 /// Names the platform's tables know, including carriers that are not spoken yet.
 const KNOWN: &[&str] = &[
@@ -38,7 +47,7 @@ pub enum NoCarrier {
 /// Every carrier, in the order of the registry.
 #[must_use]
 pub fn carriers() -> &'static [&'static dyn Carrier] {
-    CARRIERS
+    &CARRIERS
 }
 
 /// The carrier of a stored name.

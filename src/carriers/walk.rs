@@ -31,6 +31,8 @@ pub struct Page<T> {
     pub unreadable: Vec<String>,
     /// Raw values outside the carrier's vocabulary (`sim state "LIMBO"`), which became `unknown`.
     pub unmapped: Vec<String>,
+    /// What else is odd about the answer as a whole, told once: a field that no row has.
+    pub notices: Vec<String>,
 }
 
 /// Reasons that a page keeps; a page of rubbish must not fill the memory with its description.
@@ -61,6 +63,7 @@ impl<T> Default for Page<T> {
             records: Vec::new(),
             unreadable: Vec::new(),
             unmapped: Vec::new(),
+            notices: Vec::new(),
         }
     }
 }

@@ -1,0 +1,229 @@
+//! What the values of a manifest's paths mean, in the vocabulary of all carriers. Pure.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use serde_json::Value;
+
+use super::manifest::{Amount, CycleRule, Fields, Manifest, NetworkWord, TimeNumbers};
+use super::wire::Path;
+use crate::carriers::calendar;
+use crate::carriers::lenient::Field;
+use crate::carriers::quantity::Decimal;
+use crate::carriers::record::{CycleStart, LineUsage};
+use crate::carriers::rows::quote;
+use crate::carriers::walk::note_unmapped;
+use crate::carriers::{Answer, DeviceRecord, LineId, LineRecord};
+use crate::device::{ByteCount, CarrierDeviceId, CycleSource, DeviceInfo};
+
+/// What reading a page gathers beside its records.
+#[derive(Debug, Default)]
+pub(super) struct Oddities {
+    /// Raw values outside the vocabulary.
+    pub(super) unmapped: Vec<String>,
+    /// By path: rows in which it led nowhere.
+    pub(super) nowhere: BTreeMap<String, usize>,
+}
+
+impl Oddities {
+    fn missed(&mut self, path: &Path) {
+        *self.nowhere.entry(path.as_str().to_owned()).or_default() += 1;
+    }
+}
+
+impl Manifest {
+    /// A device's row.
+    ///
+    /// # Errors
+    /// In words: nobody knows which device it is.
+    pub(super) fn device(
+        &self,
+        fields: &Fields,
+        row: &Value,
+        answer: &Answer<'_>,
+        odd: &mut Oddities,
+    ) -> Result<DeviceRecord, String> {
+        let Field::Value(name) = fields.device.text(row) else {
+            return Err(format!("{} leads to no device id", fields.device.as_str()));
+        };
+        let device = CarrierDeviceId::parse(name.trim()).map_err(|error| error.to_string())?;
+        let iccid = fields
+            .iccid
+            .as_ref()
+            .and_then(|path| path.text(row).value());
+        let raw_sim = self.word(fields.sim_status.as_ref(), row, odd);
+        let info = DeviceInfo {
+            sim_status: raw_sim.as_deref().map(|word| self.sim(word, odd)),
+            network_status: self.network(fields, raw_sim.as_deref(), row, odd),
+            iccid: iccid.map(String::into_boxed_str),
+        };
+        let line = LineRecord {
+            line: LineId::Text(device.as_str().into()),
+            usage: self.line_usage(fields, row, answer, odd),
+        };
+        Ok(DeviceRecord {
+            info,
+            lines: vec![line],
+            ..DeviceRecord::of(device)
+        })
+    }
+
+    fn word(&self, path: Option<&Path>, row: &Value, odd: &mut Oddities) -> Option<String> {
+        let path = path?;
+        match path.text(row) {
+            Field::Value(word) => Some(word.trim().to_owned()),
+            Field::Missing => {
+                odd.missed(path);
+                None
+            }
+            Field::Bad => Some("something that is no word".to_owned()),
+        }
+    }
+
+    fn sim(&self, word: &str, odd: &mut Oddities) -> crate::device::SimStatus {
+        match self.sim_status.get(word) {
+            Some(known) => (*known).into(),
+            None => {
+                note_unmapped(&mut odd.unmapped, format!("sim status {:?}", quote(word)));
+                crate::device::SimStatus::Unknown
+            }
+        }
+    }
+
+    /// A state of the SIM that decides it, else the network's own word.
+    fn network(
+        &self,
+        fields: &Fields,
+        raw_sim: Option<&str>,
+        row: &Value,
+        odd: &mut Oddities,
+    ) -> Option<crate::device::NetworkStatus> {
+        if let Some(decided) = raw_sim.and_then(|word| self.network_status_when.get(word)) {
+            return Some((*decided).into());
+        }
+        let word = self.word(fields.network_status.as_ref(), row, odd)?;
+        match self.network_status.get(&word) {
+            Some(known) => Some(NetworkWord::into(*known)),
+            None => {
+                let text = format!("network status {:?}", quote(&word));
+                note_unmapped(&mut odd.unmapped, text);
+                Some(crate::device::NetworkStatus::Unknown)
+            }
+        }
+    }
+
+    fn line_usage(
+        &self,
+        fields: &Fields,
+        row: &Value,
+        answer: &Answer<'_>,
+        odd: &mut Oddities,
+    ) -> LineUsage {
+        let mut amount = |amount: Option<&Amount>| self.bytes(amount?, row, odd);
+        let (used, limit) = (amount(fields.used.as_ref()), amount(fields.limit.as_ref()));
+        match self.cycle.rule {
+            CycleRule::CalendarMonth if fields.used.is_some() => LineUsage {
+                limit,
+                ..calendar::usage_in(calendar::month_of(answer), used)
+            },
+            CycleRule::CalendarMonth => LineUsage {
+                limit,
+                ..LineUsage::default()
+            },
+            CycleRule::Fields => LineUsage {
+                used,
+                limit,
+                cycle_end: self.time(fields.cycle_end.as_ref(), row, odd),
+                cycle_start: self.time(fields.cycle_start.as_ref(), row, odd).map(|at| {
+                    CycleStart {
+                        source: CycleSource::Reported,
+                        at,
+                    }
+                }),
+            },
+            CycleRule::Unknown => LineUsage {
+                used,
+                limit,
+                ..LineUsage::default()
+            },
+        }
+    }
+
+    /// An amount in bytes; `None` where it cannot be read or its unit is not in the manifest.
+    pub(super) fn bytes(
+        &self,
+        amount: &Amount,
+        row: &Value,
+        odd: &mut Oddities,
+    ) -> Option<ByteCount> {
+        let number: Decimal = match amount.path.scalar(row) {
+            Field::Value(number) => number,
+            Field::Missing => {
+                odd.missed(&amount.path);
+                return None;
+            }
+            Field::Bad => return None,
+        };
+        let unit = match (&amount.unit, &amount.unit_path) {
+            (Some(unit), _) => unit.clone(),
+            (None, Some(path)) => path.text(row).value()?,
+            (None, None) => return None,
+        };
+        let Some(bytes) = self.bytes_per(&unit) else {
+            note_unmapped(&mut odd.unmapped, format!("unit {:?}", quote(&unit)));
+            return None;
+        };
+        number.times(bytes.into())
+    }
+
+    /// Bytes in one of this unit; `B` needs no entry.
+    pub(super) fn bytes_per(&self, unit: &str) -> Option<u64> {
+        let unit = unit.trim();
+        let known = self.units.iter();
+        let found = known
+            .filter(|(known, _)| known.eq_ignore_ascii_case(unit))
+            .map(|(_, bytes)| *bytes)
+            .next();
+        found.or_else(|| unit.eq_ignore_ascii_case("b").then_some(1))
+    }
+
+    fn time(&self, path: Option<&Path>, row: &Value, odd: &mut Oddities) -> Option<DateTime<Utc>> {
+        let path = path?;
+        let Some(value) = path.first(row).filter(|value| !value.is_null()) else {
+            odd.missed(path);
+            return None;
+        };
+        match value {
+            Value::Number(number) => self.instant(number.as_i64()?),
+            Value::String(text) => match text.trim().parse::<i64>() {
+                Ok(number) => self.instant(number),
+                Err(_) => time(text.trim()),
+            },
+            _ => None,
+        }
+    }
+
+    fn instant(&self, number: i64) -> Option<DateTime<Utc>> {
+        match self.cycle.numbers {
+            TimeNumbers::Seconds => DateTime::from_timestamp(number, 0),
+            TimeNumbers::Milliseconds => DateTime::from_timestamp_millis(number),
+        }
+    }
+}
+
+/// RFC 3339, the same without a zone (UTC), or a date (its first instant).
+fn time(text: &str) -> Option<DateTime<Utc>> {
+    let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
+    let zoneless = || {
+        let forms = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
+        forms
+            .iter()
+            .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+            .map(|time| time.and_utc())
+    };
+    let date = || {
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        Some(date.and_time(NaiveTime::MIN).and_utc())
+    };
+    zoned.ok().or_else(zoneless).or_else(date)
+}
