@@ -149,6 +149,7 @@ mod tests {
             api_key: "canary-7f3a9d".into(),
             api_secret: None,
             account_id: None,
+            settings: serde_json::Map::new(),
         };
         let authorization = Authorization::Basic {
             user: "apikey".into(),
