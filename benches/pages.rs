@@ -16,10 +16,12 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use carrier_sync::carriers::registry;
-use carrier_sync::carriers::{Account, Bulk, Carrier, DeviceRecord, PageSizes, UsageRecord, Walk};
+use carrier_sync::carriers::{
+    Account, Answer, Bulk, Carrier, Context, DeviceRecord, PageSizes, UsageRecord, Walk,
+};
 use carrier_sync::client::egress::parse_base_url;
 use carrier_sync::client::scrub::Scrubber;
-use carrier_sync::client::transport::{Destination, authorization_header};
+use carrier_sync::client::transport::{Destination, Outgoing, Proof};
 use carrier_sync::client::{Transport, TransportConfig};
 use carrier_sync::device::{DeviceId, DeviceUpdate, IntegrationId, TenantId, UpdateBatch};
 use carrier_sync::simulator::{SimulatedAccount, Simulator, SimulatorConfig};
@@ -52,6 +54,7 @@ impl Answers {
             api_key: simulated.api_key.clone().into(),
             api_secret: None,
             account_id: Some(simulated.org_id.to_string()),
+            settings: serde_json::Map::new(),
         };
         let config = SimulatorConfig {
             accounts: vec![simulated],
@@ -71,35 +74,52 @@ impl Answers {
         let transport = transport();
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let fetch = |request| {
-            let url = to.address(request).expect("an address");
-            runtime.block_on(transport.send(&to, url, answers.now))
+            let Proof::Headers(proof) = to.proof.clone() else {
+                panic!("credentials in every request");
+            };
+            let call = Outgoing {
+                url: to.address(request).expect("an address"),
+                proof,
+                body: None,
+            };
+            let (received, _) = runtime.block_on(transport.send(&to, call, answers.now));
+            received.unwrap().body
         };
-        let (listing, report) = (fetch(&listing).unwrap(), fetch(&report).unwrap());
+        let (listing, report) = (fetch(&listing), fetch(&report));
         (answers.listing, answers.report) = (listing, report);
         answers
     }
 
+    fn context(&self) -> Context<'_> {
+        Context {
+            account: &self.account,
+            pages: PAGES,
+            now: self.now,
+            common_cycle: None,
+        }
+    }
+
     fn listing_walk(&self) -> Box<dyn Walk<DeviceRecord>> {
-        match self.carrier.get_bulk_device_info(&self.account, PAGES) {
+        match self.carrier.get_bulk_device_info(self.context()) {
             Bulk::Listing(walk) => walk,
             Bulk::PerDevice => panic!("an account with an id has a listing"),
         }
     }
 
     fn report_walk(&self) -> Box<dyn Walk<UsageRecord>> {
-        match self.carrier.get_bulk_usage(&self.account, PAGES) {
-            Bulk::Listing(walk) => walk,
-            Bulk::PerDevice => panic!("an account with an id has a report"),
-        }
+        let report = self.carrier.get_bulk_usage(self.context());
+        report.expect("an account with an id has a report").walk
     }
 
     fn read_listing(&self) -> Vec<DeviceRecord> {
-        self.listing_walk().read(&self.listing).unwrap().records
+        let answer = Answer::of(&self.listing, self.now);
+        self.listing_walk().read(&answer).unwrap().records
     }
 
     fn read_book(&self) -> UsageBook {
         let mut book = UsageBook::default();
-        book.extend(self.report_walk().read(&self.report).unwrap().records);
+        let answer = Answer::of(&self.report, self.now);
+        book.extend(self.report_walk().read(&answer).unwrap().records);
         book
     }
 
@@ -141,7 +161,7 @@ fn destination(simulator: &Simulator, answers: &Answers) -> Destination {
         carrier: answers.carrier,
         base: parse_base_url(&simulator.base_url(), true).expect("an address"),
         scrubber: Scrubber::new(&answers.account, &authorization),
-        authorization: authorization_header(&authorization),
+        proof: Proof::new(&authorization).expect("fit for a header"),
         timeout: Duration::from_secs(30),
     }
 }

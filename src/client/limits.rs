@@ -260,6 +260,7 @@ mod tests {
             api_key: key.into(),
             api_secret: None,
             account_id: Some(org.to_owned()),
+            settings: serde_json::Map::new(),
         }
     }
 

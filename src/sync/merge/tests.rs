@@ -39,6 +39,7 @@ fn device(lines: Vec<LineRecord>) -> DeviceRecord {
     let device = CarrierDeviceId::parse("1").unwrap();
     DeviceRecord {
         device,
+        also: None,
         info: DeviceInfo::default(),
         lines,
     }

@@ -98,7 +98,7 @@ async fn a_chunked_answer_without_end_is_given_up_at_the_cap() {
 async fn an_error_without_end_is_still_that_error() {
     let (url, _) = endless("HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n").await;
     let error = call(&capped().account(&url)).await.unwrap_err();
-    assert_eq!(error, CallError::Unauthorized { status: 401 });
+    assert!(matches!(error, CallError::Unauthorized { status: 401, .. }));
 }
 
 #[tokio::test]

@@ -175,7 +175,7 @@ pub async fn call_within(
     job: &SyncJob,
     meter: &CallMeter,
 ) -> Result<Page<DeviceRecord>, CallError> {
-    let Bulk::Listing(mut walk) = job.carrier.get_bulk_device_info(&job.account, job.pages) else {
+    let Bulk::Listing(mut walk) = job.carrier.get_bulk_device_info(job.context()) else {
         panic!("an account with an id has a listing");
     };
     // A broken deadline must end the test, not hang it.
@@ -187,7 +187,7 @@ pub async fn call_within(
 /// Asks for one device.
 pub async fn call_for(job: &SyncJob, device: &str) -> Result<Page<DeviceRecord>, CallError> {
     let device = CarrierDeviceId::parse(device).unwrap();
-    let mut walk = job.carrier.get_device_info(&job.account, &device);
+    let mut walk = job.carrier.get_device_info(job.context(), &device);
     let page = job
         .client
         .next_page(&mut *walk, &CallMeter::new(100))

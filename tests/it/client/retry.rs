@@ -163,7 +163,7 @@ async fn a_cursor_that_comes_back_is_not_asked_for_again() {
     let page = r#"{"success":true,"continues":true,"lastid":5,"data":[{"id":5}]}"#;
     let carrier = ScriptedCarrier::start(move |_, _| json(page)).await;
     let job = Setup::default().account(&carrier.base_url());
-    let mut walk = match job.carrier.get_bulk_device_info(&job.account, job.pages) {
+    let mut walk = match job.carrier.get_bulk_device_info(job.context()) {
         carrier_sync::carriers::Bulk::Listing(walk) => walk,
         carrier_sync::carriers::Bulk::PerDevice => panic!("a listing"),
     };

@@ -10,8 +10,12 @@ async fn each_status_becomes_the_error_that_names_what_to_do() {
     type Fits = fn(&CallError) -> bool;
     let table: [(u16, Fits); 19] = [
         (429, |e| matches!(e, CallError::Throttled { .. })),
-        (401, |e| *e == CallError::Unauthorized { status: 401 }),
-        (403, |e| *e == CallError::Unauthorized { status: 403 }),
+        (401, |e| {
+            matches!(e, CallError::Unauthorized { status: 401, .. })
+        }),
+        (403, |e| {
+            matches!(e, CallError::Unauthorized { status: 403, .. })
+        }),
         (404, |e| *e == CallError::NotFound),
         (410, |e| *e == CallError::NotFound),
         (400, |e| matches!(e, CallError::Rejected { .. })),

@@ -1,10 +1,11 @@
 //! Hologram's dialect with a parser that panics on demand: at every answer, or at one page.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use carrier_sync::carriers::{
-    Account, Authorization, BadAccount, Bulk, Carrier, DeviceRecord, LineId, Page, PageSizes,
-    ReadError, Request, UsagePart, UsageRecord, Walk, registry,
+    Account, Answer, Authorization, BadAccount, Bulk, Capabilities, Carrier, Context, DeviceRecord,
+    LineId, Page, ReadError, Request, UsagePart, UsageReport, Walk, registry,
 };
 use carrier_sync::device::{BillingCycle, CarrierDeviceId};
 
@@ -59,9 +60,9 @@ impl Walk<DeviceRecord> for BurningWalk {
         self.walk.request()
     }
 
-    fn read(&mut self, body: &[u8]) -> Result<Page<DeviceRecord>, ReadError> {
+    fn read(&mut self, answer: &Answer<'_>) -> Result<Page<DeviceRecord>, ReadError> {
         self.parser.burn();
-        self.walk.read(body)
+        self.walk.read(answer)
     }
 }
 
@@ -80,20 +81,28 @@ impl Carrier for PanickingCarrier {
         hologram().code()
     }
 
-    fn base_url(&self) -> &'static str {
-        hologram().base_url()
+    fn capabilities(&self) -> &Capabilities {
+        hologram().capabilities()
+    }
+
+    fn sample(&self) -> &'static str {
+        hologram().sample()
+    }
+
+    fn base_url(&self, account: &Account) -> Result<Cow<'_, str>, BadAccount> {
+        hologram().base_url(account)
     }
 
     fn authorize(&self, account: &Account) -> Result<Authorization, BadAccount> {
         hologram().authorize(account)
     }
 
-    fn probe(&self, account: &Account, pages: PageSizes) -> Box<dyn Walk<DeviceRecord>> {
-        hologram().probe(account, pages)
+    fn probe(&self, context: Context<'_>) -> Box<dyn Walk<DeviceRecord>> {
+        hologram().probe(context)
     }
 
-    fn get_bulk_device_info(&self, account: &Account, pages: PageSizes) -> Bulk<DeviceRecord> {
-        match hologram().get_bulk_device_info(account, pages) {
+    fn get_bulk_device_info(&self, context: Context<'_>) -> Bulk<DeviceRecord> {
+        match hologram().get_bulk_device_info(context) {
             Bulk::PerDevice => Bulk::PerDevice,
             Bulk::Listing(walk) => Bulk::Listing(Box::new(BurningWalk {
                 walk,
@@ -102,25 +111,28 @@ impl Carrier for PanickingCarrier {
         }
     }
 
-    fn get_bulk_usage(&self, account: &Account, pages: PageSizes) -> Bulk<UsageRecord> {
-        hologram().get_bulk_usage(account, pages)
+    fn get_bulk_usage(&self, context: Context<'_>) -> Option<UsageReport> {
+        hologram().get_bulk_usage(context)
+    }
+
+    fn bulk_calls(&self, context: Context<'_>, devices: u64) -> u64 {
+        hologram().bulk_calls(context, devices)
     }
 
     fn get_device_info(
         &self,
-        account: &Account,
+        context: Context<'_>,
         device: &CarrierDeviceId,
     ) -> Box<dyn Walk<DeviceRecord>> {
-        hologram().get_device_info(account, device)
+        hologram().get_device_info(context, device)
     }
 
     fn get_usage(
         &self,
-        account: &Account,
+        context: Context<'_>,
         of: (&CarrierDeviceId, &LineId),
         cycle: &BillingCycle,
-        pages: PageSizes,
-    ) -> Box<dyn Walk<UsagePart>> {
-        hologram().get_usage(account, of, cycle, pages)
+    ) -> Option<Box<dyn Walk<UsagePart>>> {
+        hologram().get_usage(context, of, cycle)
     }
 }
