@@ -104,6 +104,8 @@ impl Setup {
                 max_pages: 5,
             },
             policy: SyncPolicy {
+                slice_calls: 0,
+                device_info_every: 1,
                 max_calls: 100,
                 max_fallback_calls: 10,
                 max_concurrency: self.max_concurrency,
