@@ -38,6 +38,7 @@ pub mod request;
 pub mod rows;
 pub mod scalar;
 pub mod token;
+pub mod twilio;
 pub mod verbatim;
 pub mod walk;
 
