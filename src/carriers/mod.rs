@@ -29,6 +29,7 @@ pub mod calendar;
 pub mod capability;
 pub mod hologram;
 pub mod iccid;
+pub mod kore;
 pub mod lenient;
 pub mod paging;
 pub mod quantity;

@@ -1,9 +1,9 @@
 //! The list of carriers: one line each. Adding a carrier touches its folder and this list.
 
-use super::{Carrier, hologram::Hologram, twilio::Twilio};
+use super::{Carrier, hologram::Hologram, kore::Kore, twilio::Twilio};
 
 /// Every carrier the service speaks to.
-static CARRIERS: &[&dyn Carrier] = &[&Hologram, &Twilio];
+static CARRIERS: &[&dyn Carrier] = &[&Hologram, &Twilio, &Kore];
 
 /// Names the platform's tables know, including carriers that are not spoken yet.
 const KNOWN: &[&str] = &[
