@@ -119,7 +119,7 @@ fn line(sid: &str, usage: LineUsage) -> LineRecord {
 }
 
 /// A text that is not empty.
-pub(super) fn text<'r, T: AsRef<str>>(field: &'r Field<T>) -> Option<&'r str> {
+pub(super) fn text<T: AsRef<str>>(field: &Field<T>) -> Option<&str> {
     let text = field.as_ref().value()?.as_ref().trim();
     (!text.is_empty()).then_some(text)
 }

@@ -45,6 +45,9 @@ pub(in crate::carriers) const DETAILS: &[Detail] = &[Detail {
 
 pub(in crate::carriers) const GAPS: &[Text] = &[
     Cow::Borrowed("there is no connectivity in the API: network_status stays as it was"),
+    Cow::Borrowed(
+        "a SIM that was activated at another second than most, and used data, costs a call of its own",
+    ),
     Cow::Borrowed("a SIM that was never activated has no billing period, so its usage is unknown"),
     Cow::Borrowed(
         "whether the report may begin within an hour is not documented (error 83602 speaks of whole hours)",
