@@ -30,6 +30,7 @@ pub mod capability;
 pub mod custom;
 pub mod hologram;
 pub mod iccid;
+pub mod kore;
 pub mod lenient;
 pub mod paging;
 pub mod quantity;
@@ -39,6 +40,7 @@ pub mod request;
 pub mod rows;
 pub mod scalar;
 pub mod token;
+pub mod twilio;
 pub mod verbatim;
 pub mod walk;
 

@@ -5,11 +5,15 @@ use std::sync::LazyLock;
 use super::Carrier;
 use super::custom::CUSTOM;
 use super::hologram::Hologram;
+use super::kore::Kore;
+use super::twilio::Twilio;
 
 /// Every carrier the service speaks to.
 static CARRIERS: LazyLock<Vec<&'static dyn Carrier>> = LazyLock::new(|| {
     vec![
         &Hologram, //
+        &Twilio,   //
+        &Kore,     //
         &*CUSTOM,
     ]
 });
