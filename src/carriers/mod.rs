@@ -37,6 +37,7 @@ pub mod registry;
 pub mod request;
 pub mod rows;
 pub mod scalar;
+pub mod soracom;
 pub mod token;
 pub mod verbatim;
 pub mod walk;
