@@ -27,6 +27,7 @@ pub mod account;
 pub mod answer;
 pub mod calendar;
 pub mod capability;
+pub mod cisco;
 pub mod hologram;
 pub mod iccid;
 pub mod lenient;

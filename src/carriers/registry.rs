@@ -1,9 +1,9 @@
 //! The list of carriers: one line each. Adding a carrier touches its folder and this list.
 
-use super::{Carrier, hologram::Hologram, soracom::Soracom};
+use super::{Carrier, cisco::Cisco, hologram::Hologram, soracom::Soracom};
 
 /// Every carrier the service speaks to.
-static CARRIERS: &[&dyn Carrier] = &[&Hologram, &Soracom];
+static CARRIERS: &[&dyn Carrier] = &[&Hologram, &Soracom, &Cisco];
 
 /// Names the platform's tables know, including carriers that are not spoken yet.
 const KNOWN: &[&str] = &[

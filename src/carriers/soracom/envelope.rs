@@ -12,7 +12,7 @@ use super::wire::Refusal;
 use crate::carriers::{
     ReadError,
     lenient::{Field, List, Object},
-    rows::{present, quote, read},
+    rows::{quote, read},
 };
 
 /// The rows of an answer that is a list.
@@ -25,7 +25,8 @@ pub(super) fn list(text: &str) -> Result<Vec<&RawValue>, ReadError> {
             .unwrap_or_else(|| ReadError::Malformed("an object where a list belongs".to_owned())));
     }
     let rows = read::<List<&RawValue>>(text)?;
-    present(rows.0, "answer", "a list")
+    let rows = rows.0.value();
+    rows.ok_or_else(|| ReadError::Malformed("the answer is not a list".into()))
 }
 
 /// An answer that is one object. A refusal is an object too, and is told apart by its words.
@@ -34,7 +35,8 @@ pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ReadErr
     if let Some(refusal) = refusal(text) {
         return Err(refusal);
     }
-    present(object.0, "answer", "an object")
+    let object = object.0.value();
+    object.ok_or_else(|| ReadError::Malformed("the answer is not an object".into()))
 }
 
 /// The refusal that the body holds, if any.
