@@ -213,3 +213,27 @@ fn a_plan_whose_usage_is_refused_costs_no_other_and_no_device() {
     assert_eq!(used, [None, Some(7)]);
     assert_eq!(walk.request(), None);
 }
+
+#[test]
+fn a_cycle_that_ends_while_the_answer_is_on_its_way_leaves_the_usage_unknown() {
+    let account = with("cycle_day", json!(10));
+    let device = CarrierDeviceId::parse("8988216716970004975").unwrap();
+    let used = |sent: &str, read: &str| {
+        let mut walk = Cisco.get_detail(context(&account), CYCLE_TO_DATE, &device);
+        let answer = Answer {
+            sent_at: sent.parse().unwrap(),
+            ..Answer::of(
+                br#"{"status":"ACTIVATED","ctdDataUsage":7}"#,
+                read.parse().unwrap(),
+            )
+        };
+        let record = walk.read(&answer).unwrap().records.remove(0);
+        assert!(record.info.sim_status.is_some());
+        record.lines[0].usage.used.map(|used| used.bytes())
+    };
+    assert_eq!(
+        used("2026-12-09T23:59:58Z", "2026-12-09T23:59:59Z"),
+        Some(7)
+    );
+    assert_eq!(used("2026-12-09T23:59:59Z", "2026-12-10T00:00:00Z"), None);
+}

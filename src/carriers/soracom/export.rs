@@ -238,3 +238,60 @@ fn one(names: &[String], is: impl Fn(&str) -> bool) -> Option<usize> {
     let mut places = (0..names.len()).filter(|place| is(&names[*place]));
     places.next().filter(|_| places.next().is_none())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::{collection::vec, prelude::*, sample::subsequence};
+
+    use super::*;
+    use crate::carriers::calendar;
+
+    const COLUMNS: [&str; 5] = [
+        "simId",
+        "speedClass",
+        "uploadByteSizeTotal",
+        "downloadByteSizeTotal",
+        "uploadPacketSizeTotal",
+    ];
+
+    fn sums(file: &str) -> BTreeMap<String, u64> {
+        let month = calendar::month("2026-04-09T08:00:00Z".parse().unwrap()).unwrap();
+        let mut page = Page::default();
+        read_file(file, &month, &mut page).unwrap();
+        let sum = |record: UsageRecord| {
+            let used = record.usage.used.unwrap().bytes();
+            (record.line.to_string(), used)
+        };
+        page.records.into_iter().map(sum).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_sum_of_a_sim_does_not_depend_on_the_order_of_rows_and_columns(
+            rows in vec((0..4_u8, 0..1_u64 << 40, 0..1_u64 << 40), 1..20),
+            order in Just(COLUMNS.to_vec()).prop_shuffle(),
+            later in subsequence((0..20_usize).collect::<Vec<_>>(), 0..20),
+        ) {
+            let mut expected = BTreeMap::new();
+            for (sim, up, down) in &rows {
+                *expected.entry(format!("89{sim}")).or_insert(0) += up + down;
+            }
+            let line = |(sim, up, down): &(u8, u64, u64)| {
+                let value = |column: &&str| match *column {
+                    "simId" => format!("89{sim}"),
+                    "speedClass" => "\"s1.fast, new\"".to_owned(),
+                    "uploadByteSizeTotal" => up.to_string(),
+                    "downloadByteSizeTotal" => down.to_string(),
+                    _ => "7".to_owned(),
+                };
+                order.iter().map(value).collect::<Vec<_>>().join(",")
+            };
+            let (last, first): (Vec<_>, Vec<_>) =
+                rows.iter().enumerate().partition(|(place, _)| later.contains(place));
+            let lines = first.into_iter().chain(last).map(|(_, row)| line(row));
+            let file: Vec<String> = [order.join(",")].into_iter().chain(lines).collect();
+            prop_assert_eq!(sums(&file.join("\n")), expected);
+        }
+    }
+}
