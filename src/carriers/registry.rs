@@ -3,17 +3,21 @@
 use std::sync::LazyLock;
 
 use super::Carrier;
+use super::cisco::Cisco;
 use super::custom::CUSTOM;
 use super::hologram::Hologram;
 use super::kore::Kore;
+use super::soracom::Soracom;
 use super::twilio::Twilio;
 
 /// Every carrier the service speaks to.
 static CARRIERS: LazyLock<Vec<&'static dyn Carrier>> = LazyLock::new(|| {
     vec![
         &Hologram, //
+        &Soracom,  //
         &Twilio,   //
         &Kore,     //
+        &Cisco,    //
         &*CUSTOM,
     ]
 });
