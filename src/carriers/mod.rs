@@ -30,6 +30,7 @@ pub mod answer;
 pub mod calendar;
 pub mod capability;
 pub mod custom;
+pub mod emnify;
 pub mod hologram;
 pub mod iccid;
 pub mod lenient;

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::Carrier;
 use super::custom::CUSTOM;
+use super::emnify::Emnify;
 use super::hologram::Hologram;
 use super::onence::OneNce;
 
@@ -11,8 +12,7 @@ use super::onence::OneNce;
 static CARRIERS: LazyLock<Vec<&'static dyn Carrier>> = LazyLock::new(|| {
     vec![
         &Hologram, //
-        &OneNce,
-        &*CUSTOM,
+        &OneNce, &Emnify, &*CUSTOM,
     ]
 });
 
