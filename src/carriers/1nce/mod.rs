@@ -130,3 +130,34 @@ fn listing(size: u32) -> Request {
 fn page_size(context: Context<'_>) -> u32 {
     context.pages.devices.min(MOST_PER_PAGE)
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::carriers::PageSizes;
+
+    #[test]
+    fn a_thousand_sims_are_listed_in_ten_calls() {
+        let account = Account {
+            api_key: "an-id".to_owned().into(),
+            api_secret: Some("a-secret".to_owned().into()),
+            account_id: None,
+            settings: serde_json::Map::new(),
+        };
+        let context = |devices| Context {
+            account: &account,
+            pages: PageSizes {
+                devices,
+                usage: 100,
+                max_pages: 100,
+            },
+            now: DateTime::UNIX_EPOCH,
+            common_cycle: None,
+        };
+        let calls = |devices| OneNce.bulk_calls(context(100), devices);
+        assert_eq!([0, 1, 1_000, 1_001].map(calls), [1, 1, 10, 11]);
+        assert_eq!(OneNce.bulk_calls(context(5_000), 1_000), 10, "as asked for");
+    }
+}

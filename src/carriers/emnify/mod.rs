@@ -142,7 +142,32 @@ fn page_size(context: Context<'_>) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
+    use crate::carriers::PageSizes;
+
+    #[test]
+    fn a_thousand_endpoints_are_listed_in_one_call() {
+        let account = Account {
+            api_key: "a-token".to_owned().into(),
+            api_secret: None,
+            account_id: None,
+            settings: serde_json::Map::new(),
+        };
+        let context = Context {
+            account: &account,
+            pages: PageSizes {
+                devices: 1_000,
+                usage: 1_000,
+                max_pages: 10,
+            },
+            now: DateTime::UNIX_EPOCH,
+            common_cycle: None,
+        };
+        let calls = |devices| Emnify.bulk_calls(context, devices);
+        assert_eq!([0, 1, 1_000, 1_001].map(calls), [1, 1, 1, 2]);
+    }
 
     #[test]
     fn a_name_that_cannot_be_an_endpoint_id_is_refused() {
