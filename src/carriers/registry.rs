@@ -5,8 +5,10 @@ use std::sync::LazyLock;
 use super::Carrier;
 use super::cisco::Cisco;
 use super::custom::CUSTOM;
+use super::emnify::Emnify;
 use super::hologram::Hologram;
 use super::kore::Kore;
+use super::onence::OneNce;
 use super::soracom::Soracom;
 use super::twilio::Twilio;
 
@@ -14,6 +16,8 @@ use super::twilio::Twilio;
 static CARRIERS: LazyLock<Vec<&'static dyn Carrier>> = LazyLock::new(|| {
     vec![
         &Hologram, //
+        &OneNce,   //
+        &Emnify,   //
         &Soracom,  //
         &Twilio,   //
         &Kore,     //
