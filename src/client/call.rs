@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
+use super::caller::Caller;
 use super::error::CallError;
-use super::limits::{AccountLimiter, Paused};
+use super::limits::{Paused, UnnamedPause};
 use super::retry::backoff;
 use super::transport::{Destination, Failure, Transport};
 use crate::carriers::{Page, ReadError, Request, Walk};
@@ -84,7 +85,7 @@ pub struct CarrierClient {
     /// Where this account's calls go.
     pub destination: Destination,
     /// Shared by every integration of the account.
-    pub limiter: Arc<AccountLimiter>,
+    pub limiter: Caller,
     /// Without it no call is made.
     pub tenure: Tenure,
     /// Attempts per call; at least 1.
@@ -140,7 +141,7 @@ impl CarrierClient {
             });
         };
         for _ in 0..=MAX_REDIRECTS {
-            let (answer, sent) = self.send(url, meter).await?;
+            let (answer, sent) = self.send(request.endpoint, url, meter).await?;
             match answer {
                 Ok(body) => return Ok(self.read(walk, &body, sent)),
                 Err(Failure::Moved { to }) => url = to,
@@ -155,11 +156,12 @@ impl CarrierClient {
     /// One request on the wire: a permit, a unit of the budget, an answer.
     async fn send(
         &self,
+        class: &str,
         url: Url,
         meter: &CallMeter,
     ) -> Result<(Result<Vec<u8>, Failure>, Instant), CallError> {
         let waiting_since = Instant::now();
-        let permit = self.limiter.acquire(PATIENCE).await;
+        let permit = self.limiter.acquire(class, PATIENCE).await;
         meter.has_waited(waiting_since);
         let permit = permit.map_err(|paused| self.throttled_for(paused))?;
         // As late as can be: the wait may have been long, and the process may have been frozen.
@@ -209,8 +211,7 @@ impl CarrierClient {
     fn setback(&self, failure: Failure, sent: Instant) -> Setback {
         match failure {
             Failure::Throttled { pause } => {
-                let pause = pause.unwrap_or(self.transport.config().throttle_pause);
-                self.limiter.throttled(sent, pause);
+                let pause = self.pause(pause, sent);
                 let error = self.throttled_for(Paused { left: pause });
                 Setback {
                     error,
@@ -235,6 +236,19 @@ impl CarrierClient {
             }),
             Failure::Forbidden { reason } => Setback::last(CallError::Forbidden { reason }),
         }
+    }
+
+    /// Pauses the account for as long as the carrier says, or as is usual.
+    fn pause(&self, named: Option<Duration>, sent: Instant) -> Duration {
+        if let Some(pause) = named {
+            self.limiter.throttled(sent, pause);
+            return pause;
+        }
+        let unnamed = UnnamedPause {
+            shortest: self.transport.config().throttle_pause,
+            longest: self.transport.config().max_retry_after,
+        };
+        self.limiter.throttled_unnamed(sent, unnamed)
     }
 
     fn throttled_for(&self, paused: Paused) -> CallError {

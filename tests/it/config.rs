@@ -376,7 +376,7 @@ fn an_impossible_combination_names_both_keys_and_where_they_stand() {
         (
             "[http]\nmax_retry_after = \"1s\"",
             [
-                "http.throttle_pause = \"10s\"",
+                "http.throttle_pause = \"5s\"",
                 "must be at most",
                 "http.max_retry_after = \"1s\"",
             ],
