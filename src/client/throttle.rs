@@ -241,16 +241,22 @@ mod tests {
         ) {
             let origin = Instant::now();
             let mut account = Throttle::default();
-            // The model, in seconds since the origin: when the pause ends, the halvings, the streak.
+            // The model, in seconds since the origin: when the pause ends, the halvings, the streak, and
+            // what throttled it since it had its full pace.
             let (mut now, mut silent_until, mut halvings, mut streak) = (1_000_u64, 0, 0_u32, 0);
+            let mut met = 0;
             for event in events {
                 let at = |second: u64| origin + Duration::from_secs(second);
                 match event {
                     Event::Wait(seconds) => now += seconds,
                     Event::TooFast { sent_ago_s, pause_s } => {
                         let sent = now - sent_ago_s;
-                        if sent >= silent_until {
+                        let is_new = sent >= silent_until;
+                        let before = if is_new { met } else { met.max(1) - 1 };
+                        prop_assert_eq!(account.throttlings_before(at(sent)), before);
+                        if is_new {
                             halvings = (halvings + 1).min(3);
+                            met += 1;
                         }
                         silent_until = silent_until.max(now + pause_s);
                         streak = 0;
@@ -260,6 +266,7 @@ mod tests {
                         streak = if halvings == 0 { 0 } else { streak + 1 };
                         if streak == CALLS_TO_RECOVER {
                             (halvings, streak) = (halvings - 1, 0);
+                            met *= u32::from(halvings > 0);
                         }
                         account.answered();
                     }
