@@ -141,6 +141,8 @@ fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use futures_util::poll;
 
     use super::*;
@@ -205,6 +207,38 @@ mod tests {
         drop(held); // b's turn, which it does not see any more
         drop(b);
         assert!(poll!(&mut d).is_ready());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn one_at_a_time_has_the_turn_and_none_is_lost_whoever_gives_up_when() {
+        let (line, doors) = (Arc::new(Line::default()), Doors::default());
+        let taken = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let mut callers = Vec::new();
+        for number in 0..32_u32 {
+            let door = doors.of(&(number % 8).to_string());
+            let (line, taken) = (Arc::clone(&line), Arc::clone(&taken));
+            callers.push(tokio::spawn(async move {
+                for call in 0..300 {
+                    let mut turn = Box::pin(line.turn(&door));
+                    let first_look = poll!(&mut turn);
+                    if first_look.is_pending() && (call + number) % 3 == 0 {
+                        tokio::task::yield_now().await;
+                        continue; // gives up, called already or not
+                    }
+                    let _turn = match first_look {
+                        Poll::Ready(turn) => turn,
+                        Poll::Pending => turn.await,
+                    };
+                    assert!(!taken.swap(true, Ordering::AcqRel), "two have the turn");
+                    tokio::task::yield_now().await;
+                    taken.store(false, Ordering::Release);
+                }
+            }));
+        }
+        for caller in callers {
+            caller.await.unwrap();
+        }
+        assert!(!unpoisoned(&line.state).is_taken);
     }
 
     #[test]

@@ -174,3 +174,17 @@ async fn what_is_left_of_a_burst_is_given_up_too() {
         assert_eq!(at_once(&limiter).await, 0, "{spent} of 5 spent");
     }
 }
+
+#[tokio::test]
+async fn a_rate_of_thousands_is_not_slowed_by_the_timer_that_it_waits_with() {
+    let limiter =
+        Limits::default().account(AT, &account("k", "1"), TENANT, &limits(200_000.0, 1, 1));
+    let start = std::time::Instant::now();
+    for _ in 0..2_000 {
+        assert!(limiter.acquire("", PATIENCE).await.is_ok());
+    }
+    // A hundredth of a second; with one timer step for each it would be two seconds at least.
+    let elapsed = start.elapsed();
+    assert!(elapsed < Duration::from_millis(1_900), "{elapsed:?}");
+    assert!(elapsed >= Duration::from_millis(10), "{elapsed:?}");
+}
