@@ -164,6 +164,25 @@ async fn a_throttled_account_has_half_of_its_windows_and_classes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_waited_while_its_account_was_slowed_pays_the_new_price() {
+    let mut limits = limits(tier(rate(1e6, 1_000), &["6/1h"]), free());
+    limits.max_concurrency = 1;
+    let caller = caller(&limits);
+    let first = caller.acquire("", PATIENCE).await.unwrap();
+    let mut second = Box::pin(caller.acquire("", PATIENCE));
+    assert!(poll!(&mut second).is_pending(), "one at once");
+    caller.throttled(now(), SECOND);
+    advance(10 * SECOND).await;
+    drop(first);
+    drop(second.await.unwrap());
+    assert_eq!(
+        at_once(&caller, "").await,
+        1,
+        "three of six are left, at two each"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn unnamed_pauses_lengthen_until_the_account_is_back_at_its_pace() {
     let caller = caller(&limits(free(), free()));
     let unnamed = UnnamedPause {
@@ -191,8 +210,13 @@ async fn unnamed_pauses_lengthen_until_the_account_is_back_at_its_pace() {
 async fn an_account_taken_over_leaves_its_windows_and_classes_alone_for_their_length() {
     let caller = caller(&limits(tier(rate(1e6, 1_000), &["10/50s"]), free()));
     caller.forgo_burst();
-    assert_eq!(at_once(&caller, "").await, 0);
-    advance(51 * SECOND).await;
+    advance(SECOND).await;
+    assert_eq!(
+        at_once(&caller, "").await,
+        0,
+        "a second is enough for the rate"
+    );
+    advance(50 * SECOND).await;
     assert_eq!(at_once(&caller, "slow").await, 0);
     assert_eq!(at_once(&caller, "").await, 10);
 }
