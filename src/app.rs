@@ -22,8 +22,9 @@ use crate::actors::supervisor::SupervisorParts;
 pub use crate::actors::system::in_system;
 use crate::actors::writer::WriterPolicy;
 use crate::actors::{DbWriterActor, LeaseKeeper, Supervisor, WriterHandle};
-use crate::client::limits::CarrierLimits;
-use crate::client::{Limits, RateLimit, SetUpError, Transport, TransportConfig};
+use crate::client::{
+    CarrierLimits, Limits, RateLimit, SetUpError, Tier, Transport, TransportConfig,
+};
 use crate::clock::Clock;
 use crate::config::{CarrierConfig, Config, DatabaseConfig};
 use crate::device::IntegrationId;
@@ -281,15 +282,22 @@ fn writer_policy(config: &Config) -> WriterPolicy {
 fn carrier_settings(carrier: &CarrierConfig, config: &Config) -> CarrierSettings {
     CarrierSettings {
         limits: CarrierLimits {
-            account: RateLimit {
-                requests_per_second: carrier.requests_per_second,
-                burst: carrier.burst,
+            account: Tier {
+                rate: RateLimit {
+                    requests_per_second: carrier.requests_per_second,
+                    burst: carrier.burst,
+                },
+                windows: carrier.windows.clone(),
             },
+            host: Tier {
+                rate: RateLimit {
+                    requests_per_second: carrier.host_requests_per_second,
+                    burst: carrier.host_burst,
+                },
+                windows: carrier.host_windows.clone(),
+            },
+            classes: carrier.classes.clone(),
             max_concurrency: carrier.max_concurrency,
-            host: RateLimit {
-                requests_per_second: carrier.host_requests_per_second,
-                burst: carrier.host_burst,
-            },
         },
         timeout: carrier.timeout,
         max_attempts: carrier.max_attempts,

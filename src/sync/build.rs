@@ -200,8 +200,9 @@ impl JobBuilder {
         self.allowed_hosts.check(&base).map_err(|e| wrong(&e))?;
         let authorization = carrier.authorize(account).map_err(|e| wrong(&e))?;
         let host = host(&base);
-        let limits = &self.limits;
-        let limiter = limits.account(carrier.code(), &host, account, settings.limits);
+        let at = (carrier.code(), &*host);
+        let (limits, tenant) = (&settings.limits, row.tenant_id.as_str());
+        let limiter = self.limits.account(at, account, tenant, limits);
         if tenure.epoch().is_some_and(|epoch| epoch > FIRST_OWNER) {
             limiter.forgo_burst();
         }

@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carrier_sync::carriers::{Bulk, DeviceRecord, Page, PageSizes};
-use carrier_sync::client::limits::CarrierLimits;
 use carrier_sync::client::{
-    AllowedHosts, CallError, CallMeter, Limits, RateLimit, Transport, TransportConfig,
+    AllowedHosts, CallError, CallMeter, CarrierLimits, Limits, RateLimit, Tier, Transport,
+    TransportConfig,
 };
 use carrier_sync::clock::Clock;
 use carrier_sync::device::{CarrierDeviceId, IntegrationId, TenantId};
@@ -89,12 +89,13 @@ impl Setup {
         };
         let settings = CarrierSettings {
             limits: CarrierLimits {
-                account: RateLimit {
+                account: Tier::from(RateLimit {
                     burst: NonZeroU32::MIN,
                     ..rate(self.requests_per_second)
-                },
+                }),
+                host: rate(1e6).into(),
+                classes: BTreeMap::new(),
                 max_concurrency: self.max_concurrency,
-                host: rate(1e6),
             },
             timeout: self.timeout,
             max_attempts: self.max_attempts,
