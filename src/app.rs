@@ -305,7 +305,7 @@ fn carrier_settings(carrier: &CarrierConfig, config: &Config) -> CarrierSettings
         policy: SyncPolicy {
             max_calls: carrier.max_calls_per_sync.into(),
             max_fallback_calls: carrier.max_fallback_calls as usize,
-            slice_calls: 0,
+            slice_calls: carrier.slice.into(),
             device_info_every: carrier.device_info_every,
             max_concurrency: carrier.max_concurrency,
             max_batch_rows: config.writer.max_batch_rows,

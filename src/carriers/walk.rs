@@ -122,7 +122,7 @@ impl CursorGuard {
     pub fn advance(&mut self, cursor: &str) -> Result<(), ReadError> {
         if !self.seen.insert(cursor.to_owned()) {
             return Err(ReadError::Malformed(format!(
-                "paging makes no progress: the cursor {cursor:?} came back after {} pages",
+                "paging makes no progress: a cursor came back after {} pages",
                 self.seen.len()
             )));
         }

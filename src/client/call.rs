@@ -177,7 +177,10 @@ impl CarrierClient {
             proof: self.proof(request),
             body: request.body.as_deref().map(json),
         };
-        let (answer, _hint) = self.transport.send(&self.destination, call, now).await;
+        let (answer, hint) = self.transport.send(&self.destination, call, now).await;
+        if let Some(hint) = hint {
+            self.limiter.learn(hint);
+        }
         if answer.is_ok() {
             meter.answers.fetch_add(1, Ordering::Relaxed);
         }

@@ -4,21 +4,14 @@
 
 use std::time::{Duration, Instant};
 
+pub use crate::carriers::LimitHint;
+
 /// A reset that is further off is cut to this: a slip in a header must not silence an account for years.
 const LONGEST_RESET: Duration = Duration::from_secs(3600);
 /// A reset that is not named. Carriers that tell what is left count per minute; the next answer tells anew.
 const UNNAMED_RESET: Duration = Duration::from_secs(60);
 /// Words that are kept. More differ in their reset by jitter, and the last two become one.
 const MOST_WORDS: usize = 8;
-
-/// What an answer says of the limit it counted against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LimitHint {
-    /// Calls that are left until the reset.
-    pub remaining: Option<u64>,
-    /// Time until the carrier counts anew.
-    pub resets_in: Option<Duration>,
-}
 
 /// What an account's carrier has said, until it no longer holds.
 #[derive(Debug, Default)]

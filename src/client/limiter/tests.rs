@@ -49,6 +49,7 @@ fn caller_of(all: &Limits, key: &str, limits: &CarrierLimits) -> Caller {
         api_key: key.into(),
         api_secret: None,
         account_id: None,
+        settings: serde_json::Map::new(),
     };
     all.account(("c", "h"), &account, "t", limits)
 }

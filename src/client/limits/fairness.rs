@@ -46,6 +46,7 @@ fn account(key: &str) -> Account {
         api_key: key.into(),
         api_secret: None,
         account_id: None,
+        settings: serde_json::Map::new(),
     }
 }
 

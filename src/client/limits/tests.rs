@@ -36,6 +36,7 @@ fn account(key: &str, org: &str) -> Account {
         api_key: key.into(),
         api_secret: None,
         account_id: Some(org.to_owned()),
+        settings: serde_json::Map::new(),
     }
 }
 
