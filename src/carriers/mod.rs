@@ -38,6 +38,7 @@ pub mod registry;
 pub mod request;
 pub mod rows;
 pub mod scalar;
+pub mod telnyx;
 pub mod token;
 pub mod verbatim;
 pub mod walk;

@@ -5,12 +5,13 @@ use std::sync::LazyLock;
 use super::Carrier;
 use super::custom::CUSTOM;
 use super::hologram::Hologram;
+use super::telnyx::Telnyx;
 
 /// Every carrier the service speaks to.
 static CARRIERS: LazyLock<Vec<&'static dyn Carrier>> = LazyLock::new(|| {
     vec![
         &Hologram, //
-        &*CUSTOM,
+        &Telnyx, &*CUSTOM,
     ]
 });
 
