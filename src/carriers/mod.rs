@@ -31,6 +31,7 @@ pub mod custom;
 pub mod hologram;
 pub mod iccid;
 pub mod lenient;
+pub mod onomondo;
 pub mod paging;
 pub mod quantity;
 pub mod record;

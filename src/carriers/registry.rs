@@ -5,13 +5,14 @@ use std::sync::LazyLock;
 use super::Carrier;
 use super::custom::CUSTOM;
 use super::hologram::Hologram;
+use super::onomondo::Onomondo;
 use super::telnyx::Telnyx;
 
 /// Every carrier the service speaks to.
 static CARRIERS: LazyLock<Vec<&'static dyn Carrier>> = LazyLock::new(|| {
     vec![
         &Hologram, //
-        &Telnyx, &*CUSTOM,
+        &Telnyx, &Onomondo, &*CUSTOM,
     ]
 });
 
