@@ -27,6 +27,7 @@ use crate::client::{Limits, RateLimit, SetUpError, Transport, TransportConfig};
 use crate::clock::Clock;
 use crate::config::{CarrierConfig, Config, DatabaseConfig};
 use crate::device::IntegrationId;
+use crate::manifests::Manifests;
 use crate::secrets::{KeyFileError, Opener};
 use crate::shutdown::{Drained, Stop, drain_within};
 use crate::status::Board;
@@ -116,6 +117,7 @@ impl App {
             carriers,
             opener: Opener::new(config.secrets.keys.clone())?,
             allowed_hosts: config.http.allowed_hosts.clone(),
+            manifests: Manifests::of(config.custom.manifests.clone()),
         };
         let options = store_options(&config.database);
         Ok(Self {

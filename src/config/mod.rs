@@ -12,6 +12,7 @@
 //! Knows no database, no actor and, but for the registry's names, no carrier.
 
 mod carriers;
+mod custom;
 mod database;
 mod database_url;
 mod health;
@@ -33,6 +34,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use secrecy::SecretString;
 
 pub use carriers::CarrierConfig;
+pub use custom::CustomConfig;
 pub use database::{DatabaseConfig, MigrateOnStart};
 pub use database_url::{DatabaseUrl, Engine};
 pub use health::HealthConfig;
@@ -97,6 +99,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Limits and page sizes by carrier code; one entry for every registered carrier.
     pub carriers: BTreeMap<String, CarrierConfig>,
+    /// Carriers that are described in manifests.
+    pub custom: CustomConfig,
     /// Discovery and restarts.
     pub supervisor: SupervisorConfig,
     /// Sharing the work with other processes.
@@ -157,6 +161,7 @@ impl Config {
             secrets: SecretsConfig::read(reader),
             http: HttpConfig::read(reader),
             carriers: carriers::read_all(reader),
+            custom: CustomConfig::read(reader),
             supervisor: SupervisorConfig::read(reader),
             leases: LeasesConfig::read(reader),
             writer: WriterConfig::read(reader),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::carriers::capability::{Capabilities, Credentials, Gone, Source};
+use crate::carriers::capability::{Capabilities, Credentials, Gone, Setting, Source};
 
 pub(super) static CAPABILITIES: Capabilities = Capabilities {
     name: Cow::Borrowed("Onomondo"),
@@ -13,6 +13,10 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
         api_secret: None,
         account_id: None,
     },
+    settings: Cow::Borrowed(&[Setting {
+        name: Cow::Borrowed("authorization_prefix"),
+        what: Cow::Borrowed("`Bearer`, or nothing (the default): the word before the key"),
+    }]),
     device_id: Cow::Borrowed(
         "SIM id, nine digits with their leading zeros; the ICCID works as well",
     ),

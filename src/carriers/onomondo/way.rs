@@ -1,8 +1,16 @@
 //! Which page comes next. Onomondo pages by a cursor, did by an offset before, and says so in several
 //! forms; an end that is only supposed would make a report complete that is not.
 
+use std::borrow::Cow;
+
 use super::envelope::{Envelope, More};
 use crate::carriers::{ReadError, Request, paging::Next};
+
+/// The query parameter that takes a cursor.
+const CURSOR: &str = "next_page";
+
+/// The query parameter that takes the number of rows to pass over.
+const OFFSET: &str = "offset";
 
 /// How far a walk has come.
 #[derive(Debug)]
@@ -13,8 +21,8 @@ pub(super) struct Way {
     size: u64,
     /// Rows that have come.
     read: u64,
-    /// A cursor has been given: a page without one is the last.
-    has_cursors: bool,
+    /// The parameter that the last request went on by. Once it was a cursor, a page without one is the last.
+    by: Option<&'static str>,
 }
 
 impl Way {
@@ -23,7 +31,7 @@ impl Way {
             first: first.clone(),
             size: size.into(),
             read: 0,
-            has_cursors: false,
+            by: None,
         }
     }
 
@@ -37,8 +45,8 @@ impl Way {
         let more = answer.more()?;
         let next = match more {
             More::None => Next::End,
-            More::Cursor(cursor) => self.request("next_page", cursor),
-            More::Unsaid if self.has_cursors => Next::End,
+            More::Cursor(cursor) => self.on(CURSOR, cursor.to_owned()),
+            More::Unsaid if self.by == Some(CURSOR) => Next::End,
             More::Promised => self.by_offset(read, rows)?,
             More::Unsaid => match answer.total.value() {
                 Some(total) if read >= total => Next::End,
@@ -51,7 +59,10 @@ impl Way {
             },
         };
         self.read = read;
-        self.has_cursors |= matches!(more, More::Cursor(_));
+        self.by = match more {
+            More::Cursor(_) => Some(CURSOR),
+            _ => Some(OFFSET),
+        };
         Ok(next)
     }
 
@@ -61,11 +72,17 @@ impl Way {
                 "an empty page promises more rows".into(),
             ));
         }
-        Ok(self.request("offset", read))
+        Ok(self.on(OFFSET, read.to_string()))
     }
 
-    /// From the first one on, so that an offset and a cursor never meet.
-    fn request(&self, parameter: &'static str, value: impl ToString) -> Next {
-        Next::Request(self.first.clone().with(parameter, value))
+    /// From the first request on where the parameter is another one, so that an offset and a cursor never
+    /// meet.
+    fn on(&self, parameter: &'static str, value: String) -> Next {
+        match self.by {
+            Some(other) if other != parameter => {
+                Next::Request(self.first.clone().with(parameter, value))
+            }
+            _ => Next::Page(vec![(Cow::Borrowed(parameter), value)]),
+        }
     }
 }

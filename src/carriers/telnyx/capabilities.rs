@@ -13,6 +13,7 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
         api_secret: None,
         account_id: None,
     },
+    settings: Cow::Borrowed(&[]),
     device_id: Cow::Borrowed("SIM card id, a UUID"),
     usage: Source::Listing,
     cycle: Source::Derived,

@@ -121,6 +121,7 @@ impl Setup {
             max_retry_after: Duration::from_secs(3600),
         });
         JobBuilder {
+            manifests: carrier_sync::manifests::Manifests::default(),
             transport: transport.unwrap(),
             limits: Limits::default(),
             clock: Arc::new(Stopped),
