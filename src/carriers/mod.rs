@@ -39,6 +39,7 @@ pub mod lenient;
 pub mod numbered;
 #[path = "1nce/mod.rs"]
 pub mod onence;
+pub mod onomondo;
 pub mod paging;
 pub mod quantity;
 pub mod record;
@@ -48,6 +49,7 @@ pub mod rows;
 pub mod scalar;
 pub mod single;
 pub mod soracom;
+pub mod telnyx;
 pub mod token;
 pub mod twilio;
 pub mod verbatim;

@@ -9,7 +9,9 @@ use super::emnify::Emnify;
 use super::hologram::Hologram;
 use super::kore::Kore;
 use super::onence::OneNce;
+use super::onomondo::Onomondo;
 use super::soracom::Soracom;
+use super::telnyx::Telnyx;
 use super::twilio::Twilio;
 
 /// Every carrier the service speaks to.
@@ -18,6 +20,8 @@ static CARRIERS: LazyLock<Vec<&'static dyn Carrier>> = LazyLock::new(|| {
         &Hologram, //
         &OneNce,   //
         &Emnify,   //
+        &Telnyx,   //
+        &Onomondo, //
         &Soracom,  //
         &Twilio,   //
         &Kore,     //
