@@ -23,7 +23,7 @@ pub use crate::actors::system::in_system;
 use crate::actors::writer::WriterPolicy;
 use crate::actors::{DbWriterActor, LeaseKeeper, Supervisor, WriterHandle};
 use crate::client::limits::CarrierLimits;
-use crate::client::{Limits, RateLimit, SetUpError, Transport, TransportConfig};
+use crate::client::{Limits, RateLimit, SetUpError, Tokens, Transport, TransportConfig};
 use crate::clock::Clock;
 use crate::config::{CarrierConfig, Config, DatabaseConfig};
 use crate::device::IntegrationId;
@@ -112,6 +112,7 @@ impl App {
         let builder = JobBuilder {
             transport,
             limits,
+            tokens: Tokens::default(),
             clock: Arc::clone(&clock),
             carriers,
             opener: Opener::new(config.secrets.keys.clone())?,

@@ -67,6 +67,10 @@ fn hint(error: &CallError) -> Option<&'static str> {
             Some("for a carrier inside your network set http.allow_private_hosts = true")
         }
         CallError::Throttled { .. } | CallError::Unavailable { .. } => Some("try again later"),
+        CallError::NoToken { .. } => Some(
+            "no token was sold: is api_base_url right (and config.token_url, where it is set)? \
+             Else try again later",
+        ),
         CallError::Rejected { .. }
         | CallError::TooLarge { .. }
         | CallError::BudgetSpent { .. }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use carrier_sync::carriers::{Bulk, DeviceRecord, Page, PageSizes};
 use carrier_sync::client::limits::CarrierLimits;
 use carrier_sync::client::{
-    AllowedHosts, CallError, CallMeter, Limits, RateLimit, Transport, TransportConfig,
+    AllowedHosts, CallError, CallMeter, Limits, RateLimit, Tokens, Transport, TransportConfig,
 };
 use carrier_sync::clock::Clock;
 use carrier_sync::device::{CarrierDeviceId, IntegrationId, TenantId};
@@ -121,6 +121,7 @@ impl Setup {
         JobBuilder {
             transport: transport.unwrap(),
             limits: Limits::default(),
+            tokens: Tokens::default(),
             clock: Arc::new(Stopped),
             carriers: BTreeMap::from([("hologram".to_owned(), settings)]),
             opener: Opener::default(),
