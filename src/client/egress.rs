@@ -80,10 +80,10 @@ pub fn parse_address(
         what,
         why: error.to_string(),
     })?;
-    check_address(what, &url, allow_private)?;
     if url.query().is_some() || url.fragment().is_some() {
         return Err(EgressRefused::Query { what });
     }
+    check_address(what, &url, allow_private)?;
     Ok(url)
 }
 

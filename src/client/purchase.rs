@@ -4,6 +4,7 @@
 //! A purchase is a call like any other, with permits, retries and pauses of its account, but counted apart.
 //! Nothing of its answer is ever told but the carrier's own words of a refusal.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -140,7 +141,8 @@ impl CarrierClient {
         })
     }
 
-    /// What the dialect says of an answer that it cannot read may quote it, and so the token: dropped.
+    /// What the dialect says of an answer that it cannot read may quote it, and so the token: dropped,
+    /// and so is what a panic would say.
     fn read_token(&self, received: &Received, sent_at: DateTime<Utc>) -> Result<Token, Failure> {
         let answer = Answer {
             body: &received.body,
@@ -148,7 +150,11 @@ impl CarrierClient {
             sent_at,
             read_at: self.clock.now(),
         };
-        let read = self.destination.carrier.read_token(&answer);
+        let carrier = self.destination.carrier;
+        let read = catch_unwind(AssertUnwindSafe(|| carrier.read_token(&answer)));
+        let read = read.map_err(|_| Failure::Down {
+            reason: "reading the answer panicked".to_owned(),
+        })?;
         read.map_err(|error| match error {
             ReadError::Throttled(_) => Failure::Throttled { pause: None },
             ReadError::Rejected(_) => Failure::Rejected {

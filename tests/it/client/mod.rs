@@ -2,6 +2,7 @@
 
 mod body;
 mod deadline;
+mod downloads;
 mod egress;
 mod identity;
 mod rebinding;
@@ -10,6 +11,9 @@ mod retry;
 mod secrets;
 mod status;
 mod throttle;
+mod token;
+mod token_carrier;
+mod token_secrets;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
