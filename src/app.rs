@@ -23,7 +23,7 @@ pub use crate::actors::system::in_system;
 use crate::actors::writer::WriterPolicy;
 use crate::actors::{DbWriterActor, LeaseKeeper, Supervisor, WriterHandle};
 use crate::client::{
-    CarrierLimits, Limits, RateLimit, SetUpError, Tier, Transport, TransportConfig,
+    CarrierLimits, Limits, RateLimit, SetUpError, Tier, Tokens, Transport, TransportConfig,
 };
 use crate::clock::Clock;
 use crate::config::{CarrierConfig, Config, DatabaseConfig};
@@ -114,6 +114,7 @@ impl App {
         let builder = JobBuilder {
             transport,
             limits,
+            tokens: Tokens::default(),
             clock: Arc::clone(&clock),
             carriers,
             opener: Opener::new(config.secrets.keys.clone())?,

@@ -47,6 +47,12 @@ pub enum CallError {
         /// The cap.
         limit_bytes: usize,
     },
+    /// There is no token, without which nothing can be asked: the next sync tries again.
+    #[error("no token from the carrier: {reason}")]
+    NoToken {
+        /// What happened; in the carrier's words where it has any.
+        reason: String,
+    },
     /// The address may not be called (`http.allow_private_hosts`).
     #[error("{reason}")]
     Forbidden {

@@ -322,8 +322,11 @@ impl Run<'_> {
             CallError::Throttled { until } => Some(Halt::Throttled { until: *until }),
             CallError::BudgetSpent { .. } => Some(Halt::BudgetSpent { reason }),
             CallError::LeaseLost => Some(Halt::LeaseLost),
-            // The address as written has passed; what a name resolves to may change by itself.
-            CallError::Forbidden { .. } => Some(Halt::Outage { reason }),
+            // The address as written has passed; what a name resolves to may change by itself. And
+            // without a token every call would fail alike.
+            CallError::Forbidden { .. } | CallError::NoToken { .. } => {
+                Some(Halt::Outage { reason })
+            }
             _ => None,
         }
     }
