@@ -166,8 +166,7 @@ async fn calls_of(limits: &CarrierLimits, time: Duration) -> Vec<Instant> {
     let latency = Duration::from_millis(80);
     let call = || call_until(end, caller.clone(), "", latency, Arc::clone(&log));
     tokio::join!(call(), call(), call(), call());
-    let calls = unpoisoned(&log).clone();
-    calls
+    unpoisoned(&log).clone()
 }
 
 #[tokio::test(start_paused = true)]
@@ -326,6 +325,5 @@ async fn demand(
         }
     };
     futures_util::future::join_all(workers.iter().copied().map(work)).await;
-    let calls = unpoisoned(&log).clone();
-    calls
+    unpoisoned(&log).clone()
 }
