@@ -7,7 +7,7 @@
 //! ```text
 //!  Request ─► permit ─────────────► send ─► status, body cap ─► Walk::read ─► Page
 //!             pause · pace · rate    │            │                  │
-//!             account, then host     └── retry ◄──┴─ CallError ◄─────┘
+//!             class, account, host   └── retry ◄──┴─ CallError ◄─────┘
 //! ```
 //!
 //! | file | holds |
