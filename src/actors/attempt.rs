@@ -90,7 +90,7 @@ impl Attempt {
             let (tenant, integration) = (&job.tenant_id, &job.integration_id);
             let devices = store.linked_devices(tenant, integration);
             let devices = devices.await.map_err(failed)?;
-            let cycles = if job.carrier.capabilities().keeps_cycles() {
+            let cycles = if job.carrier.capabilities().needs_stored_cycles() {
                 let cycles = store.stored_cycles(tenant, integration);
                 cycles.await.map_err(failed)?
             } else {

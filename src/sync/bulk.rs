@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::ask::{Asking, Reading};
 use super::book::UsageBook;
 use super::job::SyncJob;
-use super::merge::{Merged, add_cycle, merge};
+use super::merge::{Merged, merge};
 use super::outcome::Halt;
 use super::pages::{Pages, ReadPage};
 use super::plan::Plan;
@@ -240,9 +240,7 @@ impl Run<'_> {
                     .unwrap_or(record.device.clone()),
                 None => record.device.clone(),
             };
-            if let Some(cycle) = asking.stored_cycle(&device) {
-                add_cycle(&mut record, cycle);
-            }
+            asking.add_stored(&device, &mut record);
             let merged = merge(record, &asking.book);
             if let Some(wants) = self.more_to_ask(first, &merged, &asking.plan) {
                 self.note_gap(Gap {

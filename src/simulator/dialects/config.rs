@@ -101,7 +101,7 @@ pub struct DialectConfig {
     pub accounts: Vec<DialectAccount>,
     /// Decides every property of every SIM.
     pub seed: u64,
-    /// The carrier's date, which stands still; `None`: the clock's.
+    /// The carrier's date, which stands still; `None`: that of the start.
     pub now: Option<DateTime<Utc>>,
     /// How long a token is valid.
     pub token_lifetime: Duration,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::config::Dialect;
 use super::question::{Question, Reply};
 use super::server::State;
-use super::sims::{MEGABYTE, Sim, megabytes};
+use super::sims::{EXPIRED, MEGABYTE, Sim, megabytes};
 use super::truth::DialectTruth;
 
 const LARGEST_PAGE: usize = 100;
@@ -135,7 +135,7 @@ fn is_new(sim: &Sim) -> bool {
 }
 
 fn is_expired(sim: &Sim) -> bool {
-    sim.state == 3
+    sim.state == EXPIRED
 }
 
 fn not_found() -> Reply {

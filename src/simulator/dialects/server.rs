@@ -12,7 +12,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::{
     App, HttpRequest, HttpResponse, HttpServer, http::StatusCode, http::header, rt, web,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 
 use super::calls::{CallLog, DialectCalls};
 use super::config::{Dialect, DialectConfig};
@@ -43,6 +43,8 @@ pub struct DialectFault {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) config: DialectConfig,
+    /// The carrier's date, to the second; it stands still, so that the truth does.
+    now: DateTime<Utc>,
     pub(super) tokens: Tokens,
     /// Refusals of Cisco's so far.
     pub(super) refusals: AtomicUsize,
@@ -53,13 +55,9 @@ pub(super) struct State {
 }
 
 impl State {
-    fn now(&self) -> DateTime<Utc> {
-        self.config.now.unwrap_or_else(Utc::now)
-    }
-
     /// The SIM of this index.
     pub(super) fn sim(&self, account: usize, index: usize) -> Sim {
-        Sim::generate(&self.config, account, index, self.now())
+        Sim::generate(&self.config, account, index, self.now)
     }
 
     /// The SIM of this name, if the account has it.
@@ -161,6 +159,7 @@ impl DialectSimulator {
     pub fn start(config: DialectConfig, listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let state = Arc::new(State {
+            now: config.now.unwrap_or_else(Utc::now).trunc_subsecs(0),
             config,
             tokens: Tokens::default(),
             refusals: AtomicUsize::new(0),

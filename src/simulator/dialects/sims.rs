@@ -30,6 +30,9 @@ pub(super) struct Sim {
     pub(super) cycle: (DateTime<Utc>, DateTime<Utc>),
 }
 
+/// 1NCE's state of a SIM whose quota has expired.
+pub(super) const EXPIRED: usize = 3;
+
 /// Cisco's rate plans. One takes nearly all, so that pages are full.
 const PLANS: [&str; 2] = ["Fleet + 1", "Spare"];
 
@@ -66,7 +69,7 @@ impl Sim {
             quota_mb,
             plan: if index % 50 == 49 { PLANS[1] } else { PLANS[0] },
             activated,
-            cycle: cycle(config.dialect, activated, now),
+            cycle: cycle((config.dialect, index % 12), activated, now),
         }
     }
 
@@ -86,7 +89,7 @@ impl Sim {
 }
 
 fn cycle(
-    dialect: Dialect,
+    (dialect, state): (Dialect, usize),
     activated: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> (DateTime<Utc>, DateTime<Utc>) {
@@ -97,6 +100,8 @@ fn cycle(
         .unwrap_or_else(|| now.date_naive());
     let month_later = |date: NaiveDate| date.checked_add_months(Months::new(1)).unwrap_or(date);
     match dialect {
+        // A quota that has expired has an end that is past.
+        Dialect::OneNce if state == EXPIRED => (activated, activated + TimeDelta::days(390)),
         Dialect::OneNce => (activated, activated + TimeDelta::days(3_650)),
         Dialect::Emnify => (midnight(first), midnight(month_later(first))),
         // Cycles begin on the tenth.
