@@ -1,0 +1,148 @@
+//! Our requests and `testdata` answers against the vendors' own OpenAPI documents, where there are any.
+//!
+//! `tests/openapi/<carrier>.json` is what `scripts/openapi/trim.py` keeps of a vendor's document. Checked are of
+//! each case the requests of `expected.json` (address, method, query, body, authorization) and the JSON answers.
+//! A disagreement is either a mistake of ours, or the carrier's, or the case is wrong on purpose; the latter two
+//! are lines of `testdata/<case>/openapi.txt`:
+//!
+//! ```text
+//! # wrong on purpose: the amount is a text
+//! answer get_detail_0: /volume: value is not of type "number"
+//! request v2/sims: query size
+//! ```
+//!
+//! After the subject stands a part of the error's text. Without the comment `# wrong on purpose` a line is a
+//! difference between the document and what we were told elsewhere, and the carrier's README lists its text.
+
+mod checker;
+mod compare;
+mod document;
+mod folder;
+
+use std::{collections::BTreeSet, fs, path::Path, path::PathBuf};
+
+use carrier_sync::carriers::{Carrier, registry::carriers};
+
+use self::{
+    compare::{Case, Found, Side, compare, lines_of},
+    document::Document,
+};
+use crate::cases;
+
+/// Carriers whose hosts no document can name: each operator runs its own.
+const ANY_HOST: &[&str] = &["cisco"];
+
+/// What the comment of a case begins with whose answers nobody ever sent.
+const ON_PURPOSE: &str = "# wrong on purpose";
+
+/// Where a carrier's README lists what its document says otherwise.
+const HEADING: &str = "## Where the OpenAPI document disagrees";
+
+fn document(carrier: &str) -> Option<Document> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openapi");
+    let json = fs::read(folder.join(format!("{carrier}.json"))).ok()?;
+    let json = serde_json::from_slice(&json).expect("a document");
+    Some(Document::new(json, ANY_HOST.contains(&carrier)))
+}
+
+/// Cases with what was found in each; an account that the carrier refuses makes no calls.
+fn found(carrier: &dyn Carrier, document: &Document) -> Vec<(PathBuf, Case, Found)> {
+    let folders = cases::cases(carrier);
+    let token = folders.iter().find_map(|case| folder::token_headers(case));
+    let token = token.unwrap_or_default();
+    let compared = folders.into_iter().filter_map(|path| {
+        let side: Side = folder::side(carrier, &path, &token)?;
+        let case = Case::read(&path);
+        let found = compare(document, &side, &case);
+        Some((path, case, found))
+    });
+    compared.collect()
+}
+
+fn each_documented() -> impl Iterator<Item = (&'static dyn Carrier, Document)> {
+    let all = carriers().iter();
+    all.filter_map(|carrier| Some((*carrier, document(carrier.code())?)))
+}
+
+#[test]
+fn requests_and_answers_are_as_the_vendors_documents_say_or_as_listed() {
+    let mut wrong = Vec::new();
+    for (carrier, document) in each_documented() {
+        let found = found(carrier, &document);
+        let (requests, answers) =
+            found
+                .iter()
+                .fold((0, 0), |(requests, answers), (_, _, found)| {
+                    (requests + found.requests, answers + found.answers)
+                });
+        if requests == 0 || answers == 0 {
+            let code = carrier.code();
+            wrong.push(format!(
+                "{code}: {requests} requests and {answers} answers were checked"
+            ));
+        }
+        for (path, case, found) in found {
+            let lines = found.against(&case.accepted);
+            wrong.extend(
+                lines
+                    .iter()
+                    .map(|line| format!("{}: {line}", path.display())),
+            );
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} lines:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn every_readme_lists_where_the_document_disagrees() {
+    let mut missing = BTreeSet::new();
+    for (carrier, document) in each_documented() {
+        let readme = fs::read_to_string(cases::folder(carrier.code()).join("README.md")).unwrap();
+        let section = readme.split(HEADING).nth(1).unwrap_or_default();
+        let section = section.split("\n## ").next().unwrap_or_default();
+        for (_, case, _) in found(carrier, &document) {
+            if case.accepted.starts_with(ON_PURPOSE) {
+                continue;
+            }
+            let texts = lines_of(&case.accepted).filter_map(|line| line.split_once(": "));
+            let texts = texts
+                .map(|(_, text)| text)
+                .filter(|text| !section.contains(*text));
+            missing.extend(texts.map(|text| format!("{}: `{text}`", carrier.code())));
+        }
+    }
+    let missing: Vec<String> = missing.into_iter().collect();
+    assert!(
+        missing.is_empty(),
+        "below \"{HEADING}\":\n{}",
+        missing.join("\n")
+    );
+}
+
+/// Writes what is found into each case, for review line by line: `cargo test --test carriers -- --ignored`.
+/// Comments at the top of a list stay.
+#[test]
+#[ignore = "writes into src/carriers"]
+fn write_down_what_disagrees() {
+    for (carrier, document) in each_documented() {
+        for (path, case, found) in found(carrier, &document) {
+            if found.against(&case.accepted).is_empty() {
+                continue;
+            }
+            let comments = case.accepted.lines().filter(|line| line.starts_with('#'));
+            let lines = comments.chain(found.disagreements.iter().map(String::as_str));
+            let text: String = lines.map(|line| format!("{line}\n")).collect();
+            let list = path.join("openapi.txt");
+            if found.disagreements.is_empty() {
+                fs::remove_file(list).unwrap();
+            } else {
+                fs::write(list, text).unwrap();
+            }
+        }
+    }
+}
