@@ -24,7 +24,7 @@ use std::{collections::BTreeSet, fs, path::Path, path::PathBuf};
 use carrier_sync::carriers::{Carrier, registry::carriers};
 
 use self::{
-    compare::{Case, Found, Side, compare, lines_of},
+    compare::{Case, Found, compare, lines_of},
     document::Document,
 };
 use crate::cases;
@@ -45,16 +45,21 @@ fn document(carrier: &str) -> Option<Document> {
     Some(Document::new(json, ANY_HOST.contains(&carrier)))
 }
 
-/// Cases with what was found in each; an account that the carrier refuses makes no calls.
+/// Cases with what was found in each.
 fn found(carrier: &dyn Carrier, document: &Document) -> Vec<(PathBuf, Case, Found)> {
     let folders = cases::cases(carrier);
-    let token = folders.iter().find_map(|case| folder::token_headers(case));
-    let token = token.unwrap_or_default();
-    let compared = folders.into_iter().filter_map(|path| {
-        let side: Side = folder::side(carrier, &path, &token)?;
+    let Some(side) = folder::side(carrier, &folders) else {
+        panic!(
+            "{}: no case has an account that the carrier accepts; give one (`probe`) credentials of the \
+             right kind in its account.json",
+            carrier.code()
+        );
+    };
+    let compared = folders.into_iter().map(|path| {
+        let base = folder::base(carrier, &path).unwrap_or_else(|| side.base.clone());
         let case = Case::read(&path);
-        let found = compare(document, &side, &case);
-        Some((path, case, found))
+        let found = compare(document, &side, &base, &case);
+        (path, case, found)
     });
     compared.collect()
 }

@@ -71,6 +71,10 @@ fn side() -> Side {
     }
 }
 
+fn compared(document: &Document, side: &Side, case: &Case) -> Found {
+    compare(document, side, &side.base, case)
+}
+
 fn case(request: &str, answer: Value) -> Case {
     Case {
         requests: vec![request.into()],
@@ -80,14 +84,14 @@ fn case(request: &str, answer: Value) -> Case {
 }
 
 fn found(request: &str, answer: Value) -> Vec<String> {
-    let found = compare(&document(), &side(), &case(request, answer));
+    let found = compared(&document(), &side(), &case(request, answer));
     found.disagreements.into_iter().collect()
 }
 
 #[test]
 fn a_call_and_an_answer_that_fit_pass_and_are_counted() {
     let request = "sims?page=2&status=on&since=2025-09-01T00:00:00Z";
-    let found = compare(
+    let found = compared(
         &document(),
         &side(),
         &case(request, json!([{ "id": "H1", "bytes": null }])),
@@ -162,7 +166,7 @@ fn every_fault_of_an_answer_is_seen_once_for_all_rows() {
 
 #[test]
 fn an_answer_that_the_document_does_not_describe_is_not_counted_as_checked() {
-    let found = compare(&document(), &side(), &case("sims/H1", json!({})));
+    let found = compared(&document(), &side(), &case("sims/H1", json!({})));
     assert_eq!((found.requests, found.answers), (1, 0));
 }
 
@@ -171,7 +175,7 @@ fn a_call_that_proves_itself_in_another_way_than_asked_is_seen() {
     let key = Proof::Headers(vec![("x-key".into(), "k".into())]);
     for proof in [Proof::Basic, key, Proof::Headers(Vec::new())] {
         let side = Side { proof, ..side() };
-        let found = compare(&document(), &side, &case("sims?page=1", json!([])));
+        let found = compared(&document(), &side, &case("sims?page=1", json!([])));
         assert_eq!(
             found.against(""),
             ["disagrees: request sims: auth: not what the operation asks for"]
@@ -186,7 +190,7 @@ fn another_host_or_base_path_is_seen() {
             base: base.into(),
             ..side()
         };
-        let found = compare(&document(), &side, &case("sims?page=1", json!([])));
+        let found = compared(&document(), &side, &case("sims?page=1", json!([])));
         assert_eq!(found.against(""), ["disagrees: request sims: no such path"]);
     }
 }
@@ -213,7 +217,7 @@ fn keys_in_headers_are_all_wanted_and_a_placeholder_may_be_part_of_a_step() {
             ..side()
         };
         let any_host = Document::new(json.clone(), true);
-        compare(&any_host, &side, &case("sims", json!([]))).against("")
+        compared(&any_host, &side, &case("sims", json!([]))).against("")
     };
     let base = "https://pod7.example.net/api/v1";
     assert!(faults(&["x-key", "x-token"], base).is_empty());
@@ -230,7 +234,7 @@ fn keys_in_headers_are_all_wanted_and_a_placeholder_may_be_part_of_a_step() {
 
 #[test]
 fn the_call_that_buys_a_token_is_checked_too() {
-    let compared = |basic: bool, body: Value, answer: Value| {
+    let buying = |basic: bool, body: Value, answer: Value| {
         let token = TokenCall {
             address: "https://api.example.com/v1/auth".into(),
             proof: Proof::Buying { basic },
@@ -245,21 +249,21 @@ fn the_call_that_buys_a_token_is_checked_too() {
             token_answer: Some(answer),
             ..Case::default()
         };
-        Vec::from_iter(compare(&document(), &side, &case).disagreements)
+        Vec::from_iter(compared(&document(), &side, &case).disagreements)
     };
     let (body, answer) = (json!({ "grant": "g" }), json!({ "token": "t" }));
-    assert!(compared(true, body.clone(), answer.clone()).is_empty());
+    assert!(buying(true, body.clone(), answer.clone()).is_empty());
     let text = "request read_token: auth: not what the operation asks for";
-    assert_eq!(compared(false, body.clone(), answer.clone()), [text]);
+    assert_eq!(buying(false, body.clone(), answer.clone()), [text]);
     let text = "request read_token: body required, and missing: grant";
-    assert_eq!(compared(true, json!({}), answer), [text]);
+    assert_eq!(buying(true, json!({}), answer), [text]);
     let text = "answer read_token: required, and missing: token";
-    assert_eq!(compared(true, body, json!({})), [text]);
+    assert_eq!(buying(true, body, json!({})), [text]);
 }
 
 #[test]
 fn what_is_listed_passes_and_a_line_that_is_stale_does_not() {
-    let found: Found = compare(
+    let found = compared(
         &document(),
         &side(),
         &case("sims?page=1&size=5", json!([{ "id": 1 }])),

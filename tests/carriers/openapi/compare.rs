@@ -91,7 +91,8 @@ impl Found {
     }
 }
 
-pub(super) fn compare(document: &Document, side: &Side, case: &Case) -> Found {
+/// `base`: where this case's account is asked.
+pub(super) fn compare(document: &Document, side: &Side, base: &str, case: &Case) -> Found {
     let mut found = Found::default();
     if let (Some(token), Some(answer)) = (&side.token, &case.token_answer) {
         let call = Call {
@@ -114,7 +115,7 @@ pub(super) fn compare(document: &Document, side: &Side, case: &Case) -> Found {
         if request.starts_with("download ") {
             continue;
         }
-        let (address, call) = parse(request, side);
+        let (address, call) = parse(request, base, &side.proof);
         let operation = found.request(document, address, &call);
         found.answer(document, (name, operation.as_ref()), answer.as_ref());
     }
@@ -122,7 +123,7 @@ pub(super) fn compare(document: &Document, side: &Side, case: &Case) -> Found {
 }
 
 /// `POST auth?x=y {"json":1}` → how it is called in `openapi.txt` (no query, no body), and the call.
-fn parse<'a>(request: &'a str, side: &'a Side) -> (&'a str, Call<'a>) {
+fn parse<'a>(request: &'a str, base: &str, proof: &'a Proof) -> (&'a str, Call<'a>) {
     let (rest, body) = match request.starts_with("POST ").then(|| request.find(" {")) {
         Some(Some(at)) => (&request[..at], Some(&request[at..])),
         _ => (request, None),
@@ -134,7 +135,7 @@ fn parse<'a>(request: &'a str, side: &'a Side) -> (&'a str, Call<'a>) {
     let query = query.split('&').filter(|pair| !pair.is_empty());
     let call = Call {
         method,
-        address: format!("{}/{path}", side.base.trim_end_matches('/')),
+        address: format!("{}/{path}", base.trim_end_matches('/')),
         query: query
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
             .collect(),
@@ -144,7 +145,7 @@ fn parse<'a>(request: &'a str, side: &'a Side) -> (&'a str, Call<'a>) {
                 serde_json::from_str(body).expect("a JSON body"),
             )
         }),
-        proof: &side.proof,
+        proof,
     };
     (name, call)
 }

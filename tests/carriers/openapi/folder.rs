@@ -1,6 +1,10 @@
 //! A case read from its folder, and what the carrier's code says of its calls.
 
-use std::{fs, path::Path};
+use std::{
+    borrow::Cow,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use carrier_sync::carriers::{
     Account, Authorization, Carrier, TokenRequest,
@@ -57,40 +61,39 @@ fn read_json(folder: &Path, name: &str) -> Value {
     serde_json::from_slice(&json).unwrap_or_default()
 }
 
+/// What the carrier's code says of its calls, by the first case whose account it accepts: `None` where it
+/// accepts none.
+pub(super) fn side(carrier: &dyn Carrier, cases: &[PathBuf]) -> Option<Side> {
+    let accepted = |case: &PathBuf| {
+        let account = account(&read_json(case, "account.json"));
+        let base = carrier.base_url(&account).ok()?.into_owned();
+        Some((base, carrier.authorize(&account).ok()?))
+    };
+    let (base, authorization) = cases.iter().find_map(accepted)?;
+    let (proof, token) = match authorization {
+        Authorization::Basic { .. } => (Proof::Basic, None),
+        Authorization::Headers(headers) => (sent(&headers), None),
+        Authorization::Token(request) => {
+            let headers = cases.iter().find_map(|case| token_headers(case));
+            let proof = Proof::Headers(headers.unwrap_or_default());
+            (proof, Some(token_call(&base, request)))
+        }
+    };
+    Some(Side { base, proof, token })
+}
+
+/// Where a case's account is asked, if that depends on the account.
+pub(super) fn base(carrier: &dyn Carrier, case: &Path) -> Option<String> {
+    let account = account(&read_json(case, "account.json"));
+    carrier.base_url(&account).ok().map(Cow::into_owned)
+}
+
 /// The headers of the token that a case got, by lower-case name.
-pub(super) fn token_headers(folder: &Path) -> Option<Vec<(String, String)>> {
-    let expected = read_json(folder, "expected.json");
+fn token_headers(case: &Path) -> Option<Vec<(String, String)>> {
+    let expected = read_json(case, "expected.json");
     let headers = expected["token"]["headers"].as_object()?;
     let texts = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
     headers.iter().map(texts).collect()
-}
-
-/// `None` where the carrier refuses the case's account. `token`: what a token of this carrier is sent as.
-pub(super) fn side(
-    carrier: &dyn Carrier,
-    folder: &Path,
-    token: &[(String, String)],
-) -> Option<Side> {
-    let account = account(&read_json(folder, "account.json"));
-    let base = carrier.base_url(&account).ok()?.into_owned();
-    let side = match carrier.authorize(&account).ok()? {
-        Authorization::Basic { .. } => Side {
-            base,
-            proof: Proof::Basic,
-            token: None,
-        },
-        Authorization::Headers(headers) => Side {
-            base,
-            proof: sent(&headers),
-            token: None,
-        },
-        Authorization::Token(request) => Side {
-            token: Some(token_call(&base, request)),
-            base,
-            proof: Proof::Headers(token.to_vec()),
-        },
-    };
-    Some(side)
 }
 
 /// The credentials of `account.json`; the rest of it does not matter here.
