@@ -45,15 +45,11 @@ fn document(carrier: &str) -> Option<Document> {
     Some(Document::new(json, ANY_HOST.contains(&carrier)))
 }
 
-/// Cases with what was found in each.
+/// Cases with what was found in each; none where no case has an account that the carrier accepts.
 fn found(carrier: &dyn Carrier, document: &Document) -> Vec<(PathBuf, Case, Found)> {
     let folders = cases::cases(carrier);
     let Some(side) = folder::side(carrier, &folders) else {
-        panic!(
-            "{}: no case has an account that the carrier accepts; give one (`probe`) credentials of the \
-             right kind in its account.json",
-            carrier.code()
-        );
+        return Vec::new();
     };
     let compared = folders.into_iter().map(|path| {
         let base = folder::base(carrier, &path).unwrap_or_else(|| side.base.clone());
@@ -81,9 +77,10 @@ fn requests_and_answers_are_as_the_vendors_documents_say_or_as_listed() {
                     (requests + found.requests, answers + found.answers)
                 });
         if requests == 0 || answers == 0 {
-            let code = carrier.code();
             wrong.push(format!(
-                "{code}: {requests} requests and {answers} answers were checked"
+                "{}: {requests} requests and {answers} answers were checked; one case at least (`probe`) needs \
+                 credentials of the right kind in its account.json",
+                carrier.code()
             ));
         }
         for (path, case, found) in found {
