@@ -2,17 +2,17 @@
 //!
 //! `tests/openapi/<carrier>.json` is what `scripts/openapi/trim.py` keeps of a vendor's document. Checked are of
 //! each case the requests of `expected.json` (address, method, query, body, authorization) and the JSON answers.
-//! A disagreement is either a mistake of ours, or the carrier's, or the case is wrong on purpose; the latter two
-//! are lines of `testdata/<case>/openapi.txt`:
+//! A disagreement is a mistake of ours, or it is a line of `testdata/<case>/openapi.txt`:
 //!
 //! ```text
-//! # wrong on purpose: the amount is a text
+//! answer get_bulk_usage.1: data_total_billed: value is not of types "null", "number"
+//! # wrong on purpose: no carrier ever sent this
 //! answer get_detail_0: /volume: value is not of type "number"
 //! request v2/sims: query size
 //! ```
 //!
-//! After the subject stands a part of the error's text. Without the comment `# wrong on purpose` a line is a
-//! difference between the document and what we were told elsewhere, and the carrier's README lists its text.
+//! After the subject stands a part of the error's text. What comes before the comment `# wrong on purpose` is a
+//! difference between the document and what is told elsewhere, and the carrier's README lists its text.
 
 mod checker;
 mod compare;
@@ -32,7 +32,7 @@ use crate::cases;
 /// Carriers whose hosts no document can name: each operator runs its own.
 const ANY_HOST: &[&str] = &["cisco"];
 
-/// What the comment of a case begins with whose answers nobody ever sent.
+/// What the comment begins with, below which the lines are about answers that nobody ever sent.
 const ON_PURPOSE: &str = "# wrong on purpose";
 
 /// Where a carrier's README lists what its document says otherwise.
@@ -108,10 +108,8 @@ fn every_readme_lists_where_the_document_disagrees() {
         let section = readme.split(HEADING).nth(1).unwrap_or_default();
         let section = section.split("\n## ").next().unwrap_or_default();
         for (_, case, _) in found(carrier, &document) {
-            if case.accepted.starts_with(ON_PURPOSE) {
-                continue;
-            }
-            let texts = lines_of(&case.accepted).filter_map(|line| line.split_once(": "));
+            let real = case.accepted.split(ON_PURPOSE).next().unwrap_or_default();
+            let texts = lines_of(real).filter_map(|line| line.split_once(": "));
             let texts = texts
                 .map(|(_, text)| text)
                 .filter(|text| !section.contains(*text));
@@ -126,24 +124,25 @@ fn every_readme_lists_where_the_document_disagrees() {
     );
 }
 
-/// Writes what is found into each case, for review line by line: `cargo test --test carriers -- --ignored`.
-/// Comments at the top of a list stay.
+/// Writes each unlisted disagreement as a first line into its case, to be judged and put where it belongs, and
+/// takes out the lines that no longer hold: `cargo test --test carriers openapi -- --ignored`.
 #[test]
 #[ignore = "writes into src/carriers"]
 fn write_down_what_disagrees() {
     for (carrier, document) in each_documented() {
         for (path, case, found) in found(carrier, &document) {
-            if found.against(&case.accepted).is_empty() {
-                continue;
-            }
-            let comments = case.accepted.lines().filter(|line| line.starts_with('#'));
-            let lines = comments.chain(found.disagreements.iter().map(String::as_str));
-            let text: String = lines.map(|line| format!("{line}\n")).collect();
+            let unlisted = found.unlisted(&case.accepted);
+            let stale = found.stale(&case.accepted);
+            let kept = case
+                .accepted
+                .lines()
+                .filter(|line| !stale.contains(&line.trim()));
+            let lines: Vec<&str> = unlisted.into_iter().chain(kept).collect();
             let list = path.join("openapi.txt");
-            if found.disagreements.is_empty() {
+            if lines_of(&lines.join("\n")).next().is_some() {
+                fs::write(list, lines.join("\n") + "\n").unwrap();
+            } else if list.exists() {
                 fs::remove_file(list).unwrap();
-            } else {
-                fs::write(list, text).unwrap();
             }
         }
     }

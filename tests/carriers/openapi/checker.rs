@@ -154,6 +154,13 @@ fn every_fault_of_a_request_is_seen() {
 }
 
 #[test]
+fn a_value_may_hold_what_parts_the_others() {
+    let request = "sims?status=R&D plan & co&page=1";
+    let fault = "request sims: query status: value is not one of \"on\" or \"off\"";
+    assert_eq!(found(request, json!([])), [fault]);
+}
+
+#[test]
 fn every_fault_of_an_answer_is_seen_once_for_all_rows() {
     let rows = json!([{ "id": 1 }, { "id": "H1" }, { "id": 2 }]);
     let text = "answer get_x.1: /*/id: value is not of type \"string\"";

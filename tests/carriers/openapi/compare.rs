@@ -77,17 +77,27 @@ impl Found {
         }
     }
 
-    /// Disagreements without a line, and lines without a disagreement.
+    /// Disagreements without a line.
+    pub(super) fn unlisted(&self, accepted: &str) -> Vec<&str> {
+        let is_listed = |found: &&str| lines_of(accepted).any(|line| covers(line, found));
+        let all = self.disagreements.iter().map(String::as_str);
+        all.filter(|found| !is_listed(found)).collect()
+    }
+
+    /// Lines without a disagreement.
+    pub(super) fn stale<'a>(&self, accepted: &'a str) -> Vec<&'a str> {
+        let is_true = |line: &&str| self.disagreements.iter().any(|found| covers(line, found));
+        lines_of(accepted).filter(|line| !is_true(line)).collect()
+    }
+
+    /// Both, as a reader is told of them.
     pub(super) fn against(&self, accepted: &str) -> Vec<String> {
-        let lines: Vec<&str> = lines_of(accepted).collect();
-        let is_listed = |found: &str| lines.iter().any(|line| covers(line, found));
-        let unlisted = self.disagreements.iter().filter(|found| !is_listed(found));
-        let is_stale = |line: &&&str| !self.disagreements.iter().any(|found| covers(line, found));
-        let stale = lines.iter().filter(is_stale);
-        unlisted
-            .map(|found| format!("disagrees: {found}"))
-            .chain(stale.map(|line| format!("listed, and does not disagree: {line}")))
-            .collect()
+        let (unlisted, stale) = (self.unlisted(accepted), self.stale(accepted));
+        let unlisted = unlisted.iter().map(|found| format!("disagrees: {found}"));
+        let stale = stale
+            .iter()
+            .map(|line| format!("listed, and does not disagree: {line}"));
+        unlisted.chain(stale).collect()
     }
 }
 
@@ -132,13 +142,10 @@ fn parse<'a>(request: &'a str, base: &str, proof: &'a Proof) -> (&'a str, Call<'
     let (method, path) = name
         .strip_prefix("POST ")
         .map_or(("GET", name), |path| ("POST", path));
-    let query = query.split('&').filter(|pair| !pair.is_empty());
     let call = Call {
         method,
         address: format!("{}/{path}", base.trim_end_matches('/')),
-        query: query
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .collect(),
+        query: pairs(query),
         body: body.map(|body| {
             (
                 "application/json",
@@ -148,6 +155,19 @@ fn parse<'a>(request: &'a str, base: &str, proof: &'a Proof) -> (&'a str, Call<'
         proof,
     };
     (name, call)
+}
+
+/// Names and values of a query that is not percent-encoded: an `&` that no `name=` follows is part of a value.
+fn pairs(query: &str) -> Vec<(&str, &str)> {
+    let mut rest = query;
+    let mut pairs = Vec::new();
+    while let Some((name, after)) = rest.split_once('=') {
+        let next = after.find('=').and_then(|at| after[..at].rfind('&'));
+        let (value, left) = next.map_or((after, ""), |at| (&after[..at], &after[at + 1..]));
+        pairs.push((name, value));
+        rest = left;
+    }
+    pairs
 }
 
 /// The lines of an `openapi.txt` that are no comment.
