@@ -22,11 +22,13 @@ use crate::actors::supervisor::SupervisorParts;
 pub use crate::actors::system::in_system;
 use crate::actors::writer::WriterPolicy;
 use crate::actors::{DbWriterActor, LeaseKeeper, Supervisor, WriterHandle};
-use crate::client::limits::CarrierLimits;
-use crate::client::{Limits, RateLimit, SetUpError, Transport, TransportConfig};
+use crate::client::{
+    CarrierLimits, Limits, RateLimit, SetUpError, Tier, Transport, TransportConfig,
+};
 use crate::clock::Clock;
 use crate::config::{CarrierConfig, Config, DatabaseConfig};
 use crate::device::IntegrationId;
+use crate::manifests::Manifests;
 use crate::secrets::{KeyFileError, Opener};
 use crate::shutdown::{Drained, Stop, drain_within};
 use crate::status::Board;
@@ -116,6 +118,7 @@ impl App {
             carriers,
             opener: Opener::new(config.secrets.keys.clone())?,
             allowed_hosts: config.http.allowed_hosts.clone(),
+            manifests: Manifests::of(config.custom.manifests.clone()),
         };
         let options = store_options(&config.database);
         Ok(Self {
@@ -279,15 +282,22 @@ fn writer_policy(config: &Config) -> WriterPolicy {
 fn carrier_settings(carrier: &CarrierConfig, config: &Config) -> CarrierSettings {
     CarrierSettings {
         limits: CarrierLimits {
-            account: RateLimit {
-                requests_per_second: carrier.requests_per_second,
-                burst: carrier.burst,
+            account: Tier {
+                rate: RateLimit {
+                    requests_per_second: carrier.requests_per_second,
+                    burst: carrier.burst,
+                },
+                windows: carrier.windows.clone(),
             },
+            host: Tier {
+                rate: RateLimit {
+                    requests_per_second: carrier.host_requests_per_second,
+                    burst: carrier.host_burst,
+                },
+                windows: carrier.host_windows.clone(),
+            },
+            classes: carrier.classes.clone(),
             max_concurrency: carrier.max_concurrency,
-            host: RateLimit {
-                requests_per_second: carrier.host_requests_per_second,
-                burst: carrier.host_burst,
-            },
         },
         timeout: carrier.timeout,
         max_attempts: carrier.max_attempts,
@@ -295,7 +305,7 @@ fn carrier_settings(carrier: &CarrierConfig, config: &Config) -> CarrierSettings
         policy: SyncPolicy {
             max_calls: carrier.max_calls_per_sync.into(),
             max_fallback_calls: carrier.max_fallback_calls as usize,
-            slice_calls: 0,
+            slice_calls: carrier.slice.into(),
             device_info_every: carrier.device_info_every,
             max_concurrency: carrier.max_concurrency,
             max_batch_rows: config.writer.max_batch_rows,

@@ -24,6 +24,7 @@
 //! * [`client`]: the one HTTP client; limits, retries and the egress guard are here and nowhere else.
 //! * [`carriers`]: a folder per carrier; which requests to make and what the answers mean. No I/O.
 //! * [`store`]: the database, as one trait with two engines.
+//! * [`manifests`]: the folder of manifests that describe custom carriers.
 //! * [`secrets`]: credentials sealed with a key that is not in the database.
 //! * [`status`]: each actor's last word, for logs and pages; it survives the actor.
 //! * [`device`], [`integration`], [`tenure`], [`clock`]: the vocabulary that all of them speak.
@@ -43,6 +44,7 @@ pub mod config;
 pub mod device;
 pub mod integration;
 pub mod logging;
+pub mod manifests;
 pub mod secrets;
 pub mod shutdown;
 pub mod simulator;

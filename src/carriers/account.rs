@@ -20,6 +20,15 @@ pub struct Account {
 }
 
 impl Account {
+    /// A setting as text, a number in digits; `None` where it is empty or neither.
+    #[must_use]
+    pub fn setting_text(&self, name: &str) -> Option<String> {
+        match self.settings.get(name)? {
+            Value::Number(number) => Some(number.to_string()),
+            _ => self.setting(name).map(str::to_owned),
+        }
+    }
+
     /// A setting that is a text which is not empty.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&str> {

@@ -15,6 +15,8 @@ pub struct Capabilities {
     pub name: Text,
     /// What its columns of credentials hold and where to get it.
     pub credentials: Credentials,
+    /// Settings of an integration that only this carrier knows (`carrier_integrations.config`).
+    pub settings: Cow<'static, [Setting]>,
     /// What `carrier_device_id` is, such as `ICCID, 19 digits`.
     pub device_id: Text,
     /// Where each value comes from.
@@ -66,6 +68,15 @@ pub struct Credentials {
     pub account_id: Option<AccountId>,
 }
 
+/// A setting of an integration that only its carrier knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its key in `carrier_integrations.config`.
+    pub name: Text,
+    /// What it is, and what is allowed.
+    pub what: Text,
+}
+
 /// What `account_id` is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountId {
@@ -88,6 +99,18 @@ pub enum Source {
     Derived,
     /// Nowhere: the stored value stays as it is.
     Nowhere,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Listing => "device listing",
+            Self::Report => "usage report",
+            Self::PerDevice => "a call per device",
+            Self::Derived => "derived",
+            Self::Nowhere => "not told",
+        })
+    }
 }
 
 /// One call that says something about one device.

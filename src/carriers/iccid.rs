@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn the_check_digit_is_luhn_s() {
         assert_eq!(check_digit("7992739871"), Some('3'));
-        assert_eq!(check_digit("8944501804213000000"), Some('5'));
+        assert_eq!(check_digit("8944501804213000000"), Some('6'));
         assert!(has_valid_check_digit("79927398713"));
         assert!(!has_valid_check_digit("79927398714"));
         assert_eq!(check_digit("12a"), None);

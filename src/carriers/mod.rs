@@ -12,6 +12,7 @@
 //! | `capability.rs` | what a carrier can tell, and what it costs |
 //! | `iccid.rs` | SIM numbers and their check digit |
 //! | `lenient.rs` | reading JSON that breaks its own documentation |
+//! | `numbered.rs` | listings in numbered pages whose end a header tells |
 //! | `paging.rs` | the walk over pages that most carriers share |
 //! | `quantity.rs` | amounts of data, exactly; used and remaining apart |
 //! | `record.rs` | what an answer says, in one vocabulary for all carriers |
@@ -19,6 +20,7 @@
 //! | `request.rs` | a request as data, credentials apart |
 //! | `rows.rs` | a body read whole and row by row |
 //! | `scalar.rs` | what one text, number or truth value means |
+//! | `single.rs` | a call about one device |
 //! | `token.rs` | how requests prove who they are |
 //! | `verbatim.rs` | reading where a typed read fails: by the raw text of each field |
 //! | `walk.rs` | a paged read: the shape of a page, the guard against endless cursors |
@@ -27,10 +29,17 @@ pub mod account;
 pub mod answer;
 pub mod calendar;
 pub mod capability;
+pub mod cisco;
 pub mod custom;
+pub mod emnify;
 pub mod hologram;
 pub mod iccid;
+pub mod kore;
 pub mod lenient;
+pub mod numbered;
+#[path = "1nce/mod.rs"]
+pub mod onence;
+pub mod onomondo;
 pub mod paging;
 pub mod quantity;
 pub mod record;
@@ -38,7 +47,11 @@ pub mod registry;
 pub mod request;
 pub mod rows;
 pub mod scalar;
+pub mod single;
+pub mod soracom;
+pub mod telnyx;
 pub mod token;
+pub mod twilio;
 pub mod verbatim;
 pub mod walk;
 

@@ -27,6 +27,11 @@ pub trait Endpoint: Send {
         answer: &Answer<'_>,
         page: &mut Page<Self::Record>,
     ) -> Result<Next, ReadError>;
+
+    /// What comes next where the carrier refuses this one request, as [`Walk::pass_over`] says.
+    fn pass_over(&mut self, _page: &mut Page<Self::Record>) -> Option<Next> {
+        None
+    }
 }
 
 /// What comes after a page.
@@ -86,16 +91,20 @@ impl<E: Endpoint> Paged<E> {
         }
     }
 
-    fn following(&mut self, next: Next, body: &[u8]) -> Result<Option<Request>, ReadError> {
-        let next = match (next, &self.next) {
+    /// `body`: of the answer that says so, where there is one. Two pages of one listing that are the same
+    /// are no progress; answers to different requests may be the same.
+    fn following(&mut self, next: Next, body: Option<&[u8]>) -> Result<Option<Request>, ReadError> {
+        let (next, body) = match (next, &self.next) {
             (Next::End, _) | (_, None) => return Ok(None),
             _ if self.only_first => return Ok(None),
-            (Next::Page(parameters), Some(request)) => request.clone().replace(parameters),
-            (Next::Request(request), Some(_)) => request,
+            (Next::Page(parameters), Some(request)) => {
+                (request.clone().replace(parameters), body.map(fingerprint))
+            }
+            (Next::Request(request), Some(_)) => (request, None),
         };
         self.guard.advance(&format!("{next:?}"))?;
-        let body = fingerprint(body);
-        if self.last_body.replace(body) == Some(body) {
+        let last = std::mem::replace(&mut self.last_body, body);
+        if body.is_some() && last == body {
             return Err(ReadError::Malformed(
                 "paging makes no progress: the same page came twice".into(),
             ));
@@ -118,10 +127,20 @@ impl<E: Endpoint> Walk<E::Record> for Paged<E> {
         let mut page = Page::default();
         let next = self.endpoint.read(answer, &mut page)?;
         // The answer was read, so a cursor that leads nowhere is the carrier's word and the end.
-        let following = self.following(next, answer.body);
+        let following = self.following(next, Some(answer.body));
         self.next = None;
         self.next = following?;
         Ok(page)
+    }
+
+    fn pass_over(&mut self) -> Option<Page<E::Record>> {
+        if self.next.is_none() || self.only_first {
+            return None;
+        }
+        let mut page = Page::default();
+        let next = self.endpoint.pass_over(&mut page)?;
+        self.next = self.following(next, None).ok()?;
+        Some(page)
     }
 }
 
@@ -212,6 +231,52 @@ mod tests {
         let answer = Answer::of(b"[1]", DateTime::UNIX_EPOCH);
         walk.read(&answer).unwrap();
         assert!(walk.read(&answer).is_err());
+    }
+
+    #[test]
+    fn different_requests_may_have_the_same_answer() {
+        struct Plans(u32);
+        impl Endpoint for Plans {
+            type Record = ();
+            fn read(&mut self, _: &Answer<'_>, _: &mut Page<()>) -> Result<Next, ReadError> {
+                self.0 += 1;
+                Ok(Next::Request(Request::get("plan").with("of", self.0)))
+            }
+        }
+        let mut walk = Paged::new(Plans(0), Request::get("things"), 1_000);
+        let answer = Answer::of(b"[]", DateTime::UNIX_EPOCH);
+        walk.read(&answer).unwrap();
+        walk.read(&answer).unwrap();
+    }
+
+    #[test]
+    fn a_refused_request_is_passed_over_where_the_endpoint_can() {
+        struct Parts(u64);
+        impl Endpoint for Parts {
+            type Record = ();
+            fn read(&mut self, _: &Answer<'_>, _: &mut Page<()>) -> Result<Next, ReadError> {
+                self.0 += 1;
+                Ok(Next::number("part", self.0))
+            }
+            fn pass_over(&mut self, _: &mut Page<()>) -> Option<Next> {
+                self.0 += 1;
+                (self.0 < 4).then(|| Next::number("part", self.0))
+            }
+        }
+        let mut walk = Paged::new(Parts(1), Request::get("things").with("part", 1), 10);
+        assert!(walk.pass_over().is_some());
+        let second = walk.request();
+        assert_eq!(
+            second.as_ref().unwrap().query,
+            [("part".into(), "2".into())]
+        );
+        walk.read(&Answer::of(b"[]", DateTime::UNIX_EPOCH)).unwrap();
+        let third = walk.request();
+        assert!(walk.pass_over().is_none(), "the endpoint cannot");
+        assert_eq!(walk.request(), third);
+        let mut numbers = self::walk(10);
+        assert!(numbers.pass_over().is_none());
+        assert!(numbers.request().is_some());
     }
 
     #[test]

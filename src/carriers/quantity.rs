@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn amounts_become_whole_bytes_by_their_unit() {
         let table = [
-            ("435.787951", ByteUnit::Mebibyte, Some(456_956_786)),
+            ("435.787951", ByteUnit::Mebibyte, Some(456_956_787)),
             ("435.787951", ByteUnit::Megabyte, Some(435_787_951)),
             ("2049.0", ByteUnit::Mebibyte, Some(2_148_532_224)),
             ("0", ByteUnit::Gibibyte, Some(0)),

@@ -3,13 +3,29 @@
 use std::sync::LazyLock;
 
 use super::Carrier;
+use super::cisco::Cisco;
 use super::custom::CUSTOM;
+use super::emnify::Emnify;
 use super::hologram::Hologram;
+use super::kore::Kore;
+use super::onence::OneNce;
+use super::onomondo::Onomondo;
+use super::soracom::Soracom;
+use super::telnyx::Telnyx;
+use super::twilio::Twilio;
 
 /// Every carrier the service speaks to.
 static CARRIERS: LazyLock<Vec<&'static dyn Carrier>> = LazyLock::new(|| {
     vec![
         &Hologram, //
+        &OneNce,   //
+        &Emnify,   //
+        &Telnyx,   //
+        &Onomondo, //
+        &Soracom,  //
+        &Twilio,   //
+        &Kore,     //
+        &Cisco,    //
         &*CUSTOM,
     ]
 });

@@ -1,6 +1,8 @@
 //! Reading a body whole and row by row, so that a broken row does not cost its page and an error never
 //! quotes what it met: bodies hold PINs, PUKs and places.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -28,6 +30,29 @@ pub fn row<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Field<T> {
     let text = raw.get();
     let read = serde_json::from_str::<Object<T>>(text).or_else(|_| verbatim::from_str(text));
     read.map_or(Field::Bad, |object| object.0)
+}
+
+/// A word that stands by itself or, in another version of the same API, in an object as `description`.
+#[must_use]
+pub fn described<'a>(raw: Option<&'a RawValue>) -> Field<Cow<'a, str>> {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Described<'a> {
+        #[serde(borrow)]
+        description: Field<Cow<'a, str>>,
+    }
+    let Some(raw) = raw else {
+        return Field::Missing;
+    };
+    if raw.get().starts_with('{') {
+        return row::<Described<'a>>(raw)
+            .value()
+            .map_or(Field::Bad, |object| object.description);
+    }
+    let text = raw.get();
+    serde_json::from_str(text)
+        .or_else(|_| verbatim::from_str(text))
+        .unwrap_or(Field::Bad)
 }
 
 /// The value that an answer must have.
@@ -64,4 +89,28 @@ pub fn malformed(text: &str, error: &serde_json::Error) -> ReadError {
 pub fn quote(text: &str) -> String {
     let printable = |c: char| if c.is_control() { ' ' } else { c };
     text.trim().chars().map(printable).take(MAX_QUOTE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_word_is_read_by_itself_and_out_of_its_object() {
+        let word = |json: &str| {
+            let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
+            described(Some(&raw)).map(Cow::into_owned)
+        };
+        let online = Field::Value("ONLINE".to_owned());
+        assert_eq!(word(r#""ONLINE""#), online);
+        assert_eq!(word(r#"{"id":1,"description":"ONLINE"}"#), online);
+        assert_eq!(word(r#"{"id":1e999,"description":"ON\u004cINE"}"#), online);
+        assert_eq!(word("null"), Field::Missing);
+        assert_eq!(word("{}"), Field::Missing);
+        for wrong in ["[]", "true", r#"{"description":[]}"#, r#""\ud800""#] {
+            assert_eq!(word(wrong), Field::Bad, "{wrong}");
+        }
+        assert_eq!(described(None), Field::Missing);
+    }
 }

@@ -20,6 +20,13 @@ pub trait Walk<T>: Send {
     /// read at all leaves [`request`](Walk::request) as it was, so that it may be sent again; an
     /// answer that ends the walk leaves none.
     fn read(&mut self, answer: &Answer<'_>) -> Result<Page<T>, ReadError>;
+
+    /// The carrier refuses [`request`](Walk::request) by itself, neither the account nor the pace (a 400,
+    /// a 404, a refusal on a 200). Moves on without an answer where the walk can, with what that settles;
+    /// `None`: it cannot, and nothing has changed.
+    fn pass_over(&mut self) -> Option<Page<T>> {
+        None
+    }
 }
 
 /// One page of records.
@@ -115,7 +122,7 @@ impl CursorGuard {
     pub fn advance(&mut self, cursor: &str) -> Result<(), ReadError> {
         if !self.seen.insert(cursor.to_owned()) {
             return Err(ReadError::Malformed(format!(
-                "paging makes no progress: the cursor {cursor:?} came back after {} pages",
+                "paging makes no progress: a cursor came back after {} pages",
                 self.seen.len()
             )));
         }

@@ -1,5 +1,6 @@
 //! `carrier-sync check`: is everything in place?
 
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -11,8 +12,11 @@ use super::runtime::in_system;
 use super::verdict::Verdict;
 use super::{CliError, Exit, Output};
 use crate::app::App;
+use crate::carriers::Carrier;
+use crate::carriers::custom::Custom;
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::manifests::read;
 
 /// Carriers asked at once.
 const AT_ONCE: usize = 16;
@@ -30,6 +34,7 @@ Exit codes:
 Examples:
   carrier-sync check
   carrier-sync check --config /etc/carrier-sync.toml --json
+  carrier-sync check --manifest acme-mobile.toml
 
 Next:
   carrier-sync migrate                  where the schema is missing or old
@@ -43,6 +48,52 @@ pub struct CheckArgs {
     /// Print one JSON object per check and line
     #[arg(long)]
     pub json: bool,
+    /// Check this manifest of a custom carrier and nothing else: every mistake with its line and key
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+}
+
+/// Reads a manifest and says what is wrong with it, or what it makes of its carrier.
+pub(super) fn check_manifest(file: &Path, json: bool) -> Result<Exit, CliError> {
+    let text =
+        read(file).map_err(|reason| CliError::new(format!("{}: {reason}", file.display())))?;
+    let mut output = Output::stdout();
+    let name = file.display().to_string();
+    let exit = match Custom::of(&name, &text) {
+        Ok(carrier) => {
+            let can = carrier.capabilities();
+            if json {
+                output
+                    .json(&serde_json::json!({ "file": name, "ok": true, "carrier": can.name }))?;
+            } else {
+                output.line(format_args!("ok      {name}: {}", can.name))?;
+                for (what, source) in [
+                    ("usage", can.usage),
+                    ("billing cycle", can.cycle),
+                    ("SIM status", can.sim_status),
+                    ("network status", can.network_status),
+                ] {
+                    output.line(format_args!("        {what:<15} {source}"))?;
+                }
+            }
+            Exit::Success
+        }
+        Err(mistakes) => {
+            for mistake in mistakes {
+                if json {
+                    output.json(&serde_json::json!({
+                        "file": mistake.file, "ok": false,
+                        "line": mistake.line, "reason": mistake.reason,
+                    }))?;
+                } else {
+                    output.line(format_args!("FAILED  {mistake}"))?;
+                }
+            }
+            Exit::Error
+        }
+    };
+    output.flush()?;
+    Ok(exit)
 }
 
 /// Checks everything and writes nothing.

@@ -124,6 +124,14 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn execute(cli: Cli) -> Result<ExitCode, CliError> {
+    // A manifest is judged by itself: it needs no configuration that works.
+    if let Command::Check(check::CheckArgs {
+        manifest: Some(file),
+        json,
+    }) = &cli.command
+    {
+        return Ok(check::check_manifest(file, *json)?.into());
+    }
     let sources = ConfigSources {
         file: cli.global.config,
         database_url: cli.global.database_url,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::limits::AccountLimiter;
+use super::limiter::AccountLimiter;
 
 /// Accounts that are kept without looking which of them may be forgotten.
 const FEW_ACCOUNTS: usize = 64;
@@ -49,10 +49,13 @@ impl Accounts {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::num::NonZeroU32;
     use std::sync::atomic::AtomicU32;
 
-    use super::super::rate::{Rate, RateLimit};
+    use super::super::host::Host;
+    use super::super::limits::CarrierLimits;
+    use super::super::rate::RateLimit;
     use super::*;
 
     fn limiter() -> AccountLimiter {
@@ -60,8 +63,14 @@ mod tests {
             requests_per_second: 1.0,
             burst: NonZeroU32::MIN,
         };
-        let shared = (Arc::new(Rate::new(limit)), Arc::new(AtomicU32::new(1)));
-        AccountLimiter::new(limit, 1, shared)
+        let limits = CarrierLimits {
+            account: limit.into(),
+            host: limit.into(),
+            classes: BTreeMap::new(),
+            max_concurrency: 1,
+        };
+        let host = Host::new(&limits.host, Arc::new(AtomicU32::new(1)));
+        AccountLimiter::new(&limits, Arc::new(host))
     }
 
     #[test]

@@ -8,8 +8,9 @@ use chrono::{DateTime, Utc};
 use http::HeaderMap;
 use url::Url;
 
+use super::caller::Caller;
 use super::error::CallError;
-use super::limits::{AccountLimiter, Paused};
+use super::limits::{Paused, UnnamedPause};
 use super::retry::backoff;
 use super::transport::{Destination, Failure, Outgoing, OutgoingBody, Proof, Received, Transport};
 use crate::carriers::{Answer, Page, ReadError, Request, Target, Walk};
@@ -86,7 +87,7 @@ pub struct CarrierClient {
     /// Where this account's calls go.
     pub destination: Destination,
     /// Shared by every integration of the account.
-    pub limiter: Arc<AccountLimiter>,
+    pub limiter: Caller,
     /// Without it no call is made.
     pub tenure: Tenure,
     /// Attempts per call; at least 1.
@@ -162,7 +163,7 @@ impl CarrierClient {
         meter: &CallMeter,
     ) -> Result<(Result<Received, Failure>, Instant, DateTime<Utc>), CallError> {
         let waiting_since = Instant::now();
-        let permit = self.limiter.acquire(PATIENCE).await;
+        let permit = self.limiter.acquire(&request.class, PATIENCE).await;
         meter.has_waited(waiting_since);
         let permit = permit.map_err(|paused| self.throttled_for(paused))?;
         // As late as can be: the wait may have been long, and the process may have been frozen.
@@ -176,7 +177,10 @@ impl CarrierClient {
             proof: self.proof(request),
             body: request.body.as_deref().map(json),
         };
-        let (answer, _hint) = self.transport.send(&self.destination, call, now).await;
+        let (answer, hint) = self.transport.send(&self.destination, call, now).await;
+        if let Some(hint) = hint {
+            self.limiter.learn(hint);
+        }
         if answer.is_ok() {
             meter.answers.fetch_add(1, Ordering::Relaxed);
         }
@@ -232,8 +236,7 @@ impl CarrierClient {
     fn setback(&self, failure: Failure, sent: Instant) -> Setback {
         match failure {
             Failure::Throttled { pause } => {
-                let pause = pause.unwrap_or(self.transport.config().throttle_pause);
-                self.limiter.throttled(sent, pause);
+                let pause = self.pause(pause, sent);
                 let error = self.throttled_for(Paused { left: pause });
                 Setback {
                     error,
@@ -260,6 +263,19 @@ impl CarrierClient {
             }),
             Failure::Forbidden { reason } => Setback::last(CallError::Forbidden { reason }),
         }
+    }
+
+    /// Pauses the account for as long as the carrier says, or as is usual.
+    fn pause(&self, named: Option<Duration>, sent: Instant) -> Duration {
+        if let Some(pause) = named {
+            self.limiter.throttled(sent, pause);
+            return pause;
+        }
+        let unnamed = UnnamedPause {
+            shortest: self.transport.config().throttle_pause,
+            longest: self.transport.config().max_retry_after,
+        };
+        self.limiter.throttled_unnamed(sent, unnamed)
     }
 
     fn throttled_for(&self, paused: Paused) -> CallError {

@@ -15,10 +15,19 @@
 //! | `call.rs` | one call: permit, attempts, page |
 //! | `transport.rs` | one attempt: request out, status and capped body in |
 //! | `error.rs` | [`CallError`], named by what the caller does next |
-//! | `limits.rs` | permits: rate, concurrency and pause of an account, rate of a host |
+//! | `limits.rs` | what a carrier allows; all limiters of the process |
+//! | `limiter.rs` | permits of one account: pause, class, slot, account, host |
+//! | `caller.rs` | an account as one tenant calls it |
 //! | `accounts.rs` | the limiters of all accounts, and when one is forgotten |
-//! | `rate.rs` | a steady rate with a burst, first come, first served |
+//! | `host.rs` | one host, for all its accounts |
+//! | `line.rs` | tenants that share an account or a host take turns |
+//! | `class.rs` | one class of endpoints of an account |
+//! | `gate.rs` | one scope: a rate and windows, waited for and taken apart |
+//! | `rate.rs` | a steady rate with a burst |
+//! | `window.rs` | pure: at most so many calls in any interval of a length |
 //! | `throttle.rs` | pure: what a 429 does to an account's pace |
+//! | `hint.rs` | pure: what a carrier says is left |
+//! | `monotonic.rs` | the clock of the limits |
 //! | `retry.rs` | pure: `Retry-After`, backoff |
 //! | `egress.rs` | which addresses may be called at all |
 //! | `allowed_hosts.rs` | the operator's own list of hosts |
@@ -27,18 +36,31 @@
 mod accounts;
 pub mod allowed_hosts;
 pub mod call;
+pub mod caller;
+mod class;
 pub mod egress;
 pub mod error;
+pub mod gate;
+pub mod hint;
+mod host;
+pub mod limiter;
 pub mod limits;
+mod line;
+mod monotonic;
 pub mod rate;
 pub mod retry;
 pub mod scrub;
 pub mod throttle;
 pub mod transport;
+pub mod window;
 
 pub use allowed_hosts::AllowedHosts;
 pub use call::{CallMeter, CarrierClient};
+pub use caller::Caller;
 pub use error::{CallError, SetUpError};
-pub use limits::{AccountLimiter, Limits};
+pub use gate::Tier;
+pub use hint::LimitHint;
+pub use limits::{AccountLimiter, CarrierLimits, Limits};
 pub use rate::RateLimit;
 pub use transport::{Transport, TransportConfig};
+pub use window::Window;

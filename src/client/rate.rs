@@ -1,11 +1,17 @@
-//! A steady rate with a burst, whose waiters queue first come, first served. governor keeps the rate; it
-//! knows no order. Knows nothing of accounts and hosts.
+//! A steady rate with a burst. governor keeps it; here it can be looked at before anything is taken. Knows
+//! nothing of accounts, hosts and queues, and does not wait.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota};
+use governor::clock::Clock as _;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{NotKeyed, StateStore};
+use governor::{Quota, RateLimiter};
+
+use super::monotonic::RuntimeClock;
 
 /// The published rate is used to this part. Calls leave evenly spaced but arrive with the network's
 /// jitter; at the full rate two could arrive closer together than the carrier allows.
@@ -15,9 +21,6 @@ const USED_PART_OF_RATE: f64 = 0.97;
 const SHORTEST_PERIOD: Duration = Duration::from_nanos(1);
 /// A burst that takes longer to come back is cut: a century. governor counts nanoseconds in 64 bits.
 const LONGEST_REFILL: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-
-/// The runtime's timer counts in these: no sleep is shorter.
-const TIMER_STEP: Duration = Duration::from_millis(1);
 
 /// A steady rate with a burst.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +32,12 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
+    /// After a rest this long the whole burst is there again.
+    pub(super) fn refill(self) -> Duration {
+        let seconds = f64::from(self.burst.get()) / (self.requests_per_second * USED_PART_OF_RATE);
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
+
     fn quota(self) -> Quota {
         let period = 1.0 / (self.requests_per_second * USED_PART_OF_RATE);
         let period = Duration::try_from_secs_f64(period)
@@ -44,52 +53,101 @@ impl RateLimit {
     }
 }
 
-/// A rate whose waiters queue in order.
+/// A rate that one caller at a time asks and takes from: whoever asks holds that scope's turn.
 #[derive(Debug)]
 pub(super) struct Rate {
-    governor: DefaultDirectRateLimiter,
-    clock: DefaultClock,
+    governor: RateLimiter<NotKeyed, Tally, RuntimeClock, NoOpMiddleware<Instant>>,
+    /// The governor's own.
+    tally: Tally,
     burst: NonZeroU32,
-    /// Held while waiting, so that one waiter at a time watches the governor.
-    turn: tokio::sync::Mutex<()>,
+    /// Taken already for a call that costs more than a burst, and so can never have it all at once.
+    prepaid: u32,
+}
+
+/// Where governor keeps its count. Ours, so that a look can be undone.
+#[derive(Debug, Clone, Default)]
+struct Tally(Arc<Mutex<Option<Nanos>>>);
+
+impl Tally {
+    fn get(&self) -> Option<Nanos> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, count: Option<Nanos>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = count;
+    }
+}
+
+impl StateStore for Tally {
+    type Key = NotKeyed;
+
+    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, measure: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut count = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (outcome, replacement) = measure(*count)?;
+        *count = Some(replacement);
+        Ok(outcome)
+    }
 }
 
 impl Rate {
     pub(super) fn new(limit: RateLimit) -> Self {
-        let clock = DefaultClock::default();
-        let quota = limit.quota();
-        let governor = DefaultDirectRateLimiter::direct_with_clock(quota, clock.clone());
+        let (quota, tally) = (limit.quota(), Tally::default());
         Self {
-            governor,
-            clock,
+            governor: RateLimiter::new(quota, tally.clone(), RuntimeClock),
+            tally,
             burst: quota.burst_size(),
-            turn: tokio::sync::Mutex::new(()),
+            prepaid: 0,
         }
     }
 
-    /// Waits for `permits`, one after the other.
-    pub(super) async fn take(&self, permits: u32) {
-        let _turn = self.turn.lock().await;
-        for _ in 0..permits {
-            while let Err(not_yet) = self.governor.check() {
-                match not_yet.wait_time_from(self.clock.now()) {
-                    // Slept away, a rate of thousands per second would become one of hundreds.
-                    wait if wait < TIMER_STEP => tokio::task::yield_now().await,
-                    wait => tokio::time::sleep(wait).await,
-                }
+    /// How long until a call that costs `permits` may leave; zero: now. Takes nothing, but for what a
+    /// call costs beyond a burst, which the next call finds again.
+    pub(super) fn wait(&mut self, permits: u32) -> Duration {
+        let beyond = permits.saturating_sub(self.burst.get());
+        while self.prepaid < beyond {
+            match self.take_some(NonZeroU32::MIN) {
+                Ok(()) => self.prepaid += 1,
+                Err(wait) => return wait,
             }
         }
+        let before = self.tally.get();
+        let outcome = self.take_some(self.within_burst(permits));
+        self.tally.set(before);
+        outcome.err().unwrap_or_default()
+    }
+
+    /// A call that costs `permits` and need not wait leaves.
+    pub(super) fn take(&mut self, permits: u32) {
+        let _ = self.take_some(self.within_burst(permits));
+        self.prepaid = 0;
     }
 
     /// Takes all permits that are there.
-    pub(super) fn drain(&self) {
+    pub(super) fn drain(&mut self) {
+        self.prepaid = 0;
         let mut cells = Some(self.burst);
         while let Some(some) = cells {
             // At most twice this number is there: of the size before, none was left.
             for _ in 0..2 {
-                let _ = self.governor.check_n(some);
+                let _ = self.take_some(some);
             }
             cells = NonZeroU32::new(some.get() / 2);
+        }
+    }
+
+    fn within_burst(&self, permits: u32) -> NonZeroU32 {
+        NonZeroU32::new(permits).map_or(NonZeroU32::MIN, |permits| permits.min(self.burst))
+    }
+
+    fn take_some(&self, permits: NonZeroU32) -> Result<(), Duration> {
+        match self.governor.check_n(permits) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(not_yet)) => Err(not_yet.wait_time_from(RuntimeClock.now())),
+            // No one asks for more than a burst.
+            Err(_) => Err(LONGEST_REFILL),
         }
     }
 }
@@ -97,9 +155,6 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::time::Instant;
-
-    use governor::RateLimiter;
     use governor::clock::FakeRelativeClock;
     use proptest::prelude::*;
 
@@ -112,25 +167,13 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_rate_of_thousands_is_not_slowed_by_the_timer_that_it_waits_with() {
-        let rate = Rate::new(limit(200_000.0, 1));
-        let start = Instant::now();
-        for _ in 0..2_000 {
-            rate.take(1).await;
-        }
-        // A hundredth of a second; with one timer step for each it would be two seconds at least.
-        let elapsed = start.elapsed();
-        assert!(elapsed < Duration::from_millis(1_900), "{elapsed:?}");
-        assert!(elapsed >= Duration::from_millis(10), "{elapsed:?}");
-    }
-
     #[test]
     fn no_rate_and_burst_that_can_be_configured_is_too_much_to_count() {
         for requests_per_second in [f64::MIN_POSITIVE, 1e-9, 0.001, 1.0, 1e9, f64::MAX] {
             for burst in [1, 1_000, u32::MAX] {
-                let rate = Rate::new(limit(requests_per_second, burst));
-                assert!(rate.governor.check().is_ok());
+                let mut rate = Rate::new(limit(requests_per_second, burst));
+                assert_eq!(rate.wait(1), Duration::ZERO);
+                rate.take(1);
                 rate.drain();
             }
         }
@@ -140,12 +183,12 @@ mod tests {
     fn a_drained_rate_has_nothing_left_whatever_was_taken_before() {
         for burst in 1..70 {
             for taken in 0..=burst {
-                let rate = Rate::new(limit(0.001, burst));
+                let mut rate = Rate::new(limit(0.001, burst));
                 for _ in 0..taken {
-                    rate.governor.check().unwrap();
+                    rate.take(1);
                 }
                 rate.drain();
-                assert!(rate.governor.check().is_err(), "{taken} of {burst}");
+                assert!(rate.wait(1) > Duration::ZERO, "{taken} of {burst}");
             }
         }
     }

@@ -8,12 +8,41 @@ const DEAREST_CALL: u32 = 8;
 /// Answers in a row that earn the next doubling of the pace.
 const CALLS_TO_RECOVER: u32 = 20;
 
+/// A pause that the carrier does not name doubles this often at most.
+const MOST_DOUBLINGS: u32 = 5;
+
+/// The pause after "too fast" where the carrier does not say how long: it grows with each that follows,
+/// and is spread so that accounts that were throttled together do not come back together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnnamedPause {
+    /// The first is from this long to twice as long.
+    pub shortest: Duration,
+    /// None is longer.
+    pub longest: Duration,
+}
+
+impl UnnamedPause {
+    /// How long, after so many throttlings before it. `dice` is uniform in `[0, 1)`; the caller rolls it.
+    #[must_use]
+    pub fn length(self, throttlings: u32, dice: f64) -> Duration {
+        let doublings = throttlings.min(MOST_DOUBLINGS);
+        let floor = self
+            .shortest
+            .saturating_mul(1 << doublings)
+            .min(self.longest);
+        let spread = floor.mul_f64(dice.clamp(0.0, 1.0));
+        floor.saturating_add(spread).min(self.longest)
+    }
+}
+
 /// The state of one account.
 #[derive(Debug)]
 pub struct Throttle {
     paused_until: Option<Instant>,
     permits_per_call: u32,
     answers_in_a_row: u32,
+    /// Since it was last at full pace.
+    throttlings: u32,
 }
 
 impl Default for Throttle {
@@ -22,6 +51,7 @@ impl Default for Throttle {
             paused_until: None,
             permits_per_call: 1,
             answers_in_a_row: 0,
+            throttlings: 0,
         }
     }
 }
@@ -46,13 +76,32 @@ impl Throttle {
     /// Several calls in flight meet the same limit: only a call sent after the last pause began
     /// slows the account further, every one may lengthen the pause.
     pub fn throttled(&mut self, sent: Instant, now: Instant, pause: Duration) {
-        let known = self.paused_until.is_some_and(|until| sent < until);
-        if !known {
+        if !self.is_known(sent) {
             self.permits_per_call = (self.permits_per_call * 2).min(DEAREST_CALL);
+            self.throttlings = self.throttlings.saturating_add(1);
         }
         self.answers_in_a_row = 0;
         let until = now + pause;
         self.paused_until = Some(self.paused_until.map_or(until, |old| old.max(until)));
+    }
+
+    /// How many throttlings there were before the one of a call that was sent at `sent`, since the
+    /// account last had its full pace.
+    #[must_use]
+    pub fn throttlings_before(&self, sent: Instant) -> u32 {
+        let this_one = u32::from(self.is_known(sent));
+        self.throttlings.saturating_sub(this_one)
+    }
+
+    /// Whether it is as if the carrier had never said "too fast", but for a pause.
+    #[must_use]
+    pub fn is_at_full_pace(&self) -> bool {
+        self.permits_per_call == 1
+    }
+
+    /// Sent before the last pause was over: it met the same limit.
+    fn is_known(&self, sent: Instant) -> bool {
+        self.paused_until.is_some_and(|until| sent < until)
     }
 
     /// The carrier answered.
@@ -64,6 +113,9 @@ impl Throttle {
         if self.answers_in_a_row >= CALLS_TO_RECOVER {
             self.answers_in_a_row = 0;
             self.permits_per_call /= 2;
+        }
+        if self.is_at_full_pace() {
+            self.throttlings = 0;
         }
     }
 }
@@ -117,6 +169,47 @@ mod tests {
         assert_eq!(account.permits_per_call(), DEAREST_CALL);
     }
 
+    #[test]
+    fn an_unnamed_pause_begins_at_its_base_grows_and_is_spread_up_to_its_longest() {
+        let unnamed = UnnamedPause {
+            shortest: 5 * SECOND,
+            longest: 200 * SECOND,
+        };
+        let lengths = |dice: f64| (0..8).map(move |n| unnamed.length(n, dice).as_secs());
+        let shortest: Vec<_> = lengths(0.0).collect();
+        assert_eq!(shortest, [5, 10, 20, 40, 80, 160, 160, 160]);
+        let longest: Vec<_> = lengths(1.0).collect();
+        assert_eq!(longest, [10, 20, 40, 80, 160, 200, 200, 200]);
+        let absurd = UnnamedPause {
+            shortest: Duration::MAX,
+            longest: SECOND,
+        };
+        assert_eq!(absurd.length(u32::MAX, f64::NAN.max(1.0)), SECOND);
+    }
+
+    #[test]
+    fn throttlings_count_once_per_limit_met_and_are_forgotten_at_full_pace() {
+        let start = Instant::now();
+        let mut account = Throttle::default();
+        assert_eq!(account.throttlings_before(start), 0);
+        account.throttled(start, start, SECOND);
+        assert_eq!(account.throttlings_before(start), 0, "in flight with it");
+        let later = start + 2 * SECOND;
+        assert_eq!(account.throttlings_before(later), 1);
+        account.throttled(later, later, SECOND);
+        account.throttled(later, later, SECOND);
+        let last = later + 2 * SECOND;
+        assert_eq!(account.throttlings_before(last), 2);
+        for _ in 0..CALLS_TO_RECOVER {
+            account.answered();
+        }
+        assert_eq!(account.throttlings_before(last), 2, "not at full pace yet");
+        for _ in 0..CALLS_TO_RECOVER {
+            account.answered();
+        }
+        assert_eq!(account.throttlings_before(last), 0);
+    }
+
     /// What may happen to an account.
     #[derive(Debug, Clone)]
     enum Event {
@@ -148,16 +241,22 @@ mod tests {
         ) {
             let origin = Instant::now();
             let mut account = Throttle::default();
-            // The model, in seconds since the origin: when the pause ends, the halvings, the streak.
+            // The model, in seconds since the origin: when the pause ends, the halvings, the streak, and
+            // what throttled it since it had its full pace.
             let (mut now, mut silent_until, mut halvings, mut streak) = (1_000_u64, 0, 0_u32, 0);
+            let mut met = 0;
             for event in events {
                 let at = |second: u64| origin + Duration::from_secs(second);
                 match event {
                     Event::Wait(seconds) => now += seconds,
                     Event::TooFast { sent_ago_s, pause_s } => {
                         let sent = now - sent_ago_s;
-                        if sent >= silent_until {
+                        let is_new = sent >= silent_until;
+                        let before = if is_new { met } else { met.max(1) - 1 };
+                        prop_assert_eq!(account.throttlings_before(at(sent)), before);
+                        if is_new {
                             halvings = (halvings + 1).min(3);
+                            met += 1;
                         }
                         silent_until = silent_until.max(now + pause_s);
                         streak = 0;
@@ -167,6 +266,7 @@ mod tests {
                         streak = if halvings == 0 { 0 } else { streak + 1 };
                         if streak == CALLS_TO_RECOVER {
                             (halvings, streak) = (halvings - 1, 0);
+                            met *= u32::from(halvings > 0);
                         }
                         account.answered();
                     }

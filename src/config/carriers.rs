@@ -7,9 +7,10 @@ use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use super::{
     layer::Layer,
-    reader::{Reader, integer},
+    reader::{Reader, integer, texts},
 };
 use crate::carriers::{PageSizes, registry};
+use crate::client::{RateLimit, Window};
 
 /// No carrier is known to serve more devices per page; a page this size still fits
 /// `http.max_body_bytes` many times over.
@@ -34,6 +35,18 @@ pub struct CarrierConfig {
     pub host_requests_per_second: f64,
     /// Calls that may go out to one host at once after a quiet time.
     pub host_burst: NonZeroU32,
+    /// What one account may do beside its steady rate.
+    pub windows: Vec<Window>,
+    /// What all accounts at one host may do beside its steady rate.
+    pub host_windows: Vec<Window>,
+    /// Steady rates of classes of endpoints, per account.
+    pub classes: BTreeMap<String, RateLimit>,
+    /// Calls of one account per day; 0 for no budget.
+    pub calls_per_day: u64,
+    /// Calls of one account per month; 0 for no budget.
+    pub calls_per_month: u64,
+    /// Calls per sync for what only exists per device; 0 for none.
+    pub slice: u32,
     /// Rows per page, and pages per walk.
     pub pages: PageSizes,
     /// Calls one sync may make; at least 1.
@@ -54,6 +67,12 @@ impl CarrierConfig {
             device_info_every: reader.count(&key("device_info_every")).get(),
             host_requests_per_second: reader.rate(&key("host_requests_per_second")),
             host_burst: reader.count(&key("host_burst")),
+            windows: windows(reader, &key("windows")),
+            host_windows: windows(reader, &key("host_windows")),
+            classes: classes(reader, &key("classes")),
+            calls_per_day: reader.long_count_or_zero(&key("calls_per_day")),
+            calls_per_month: reader.long_count_or_zero(&key("calls_per_month")),
+            slice: reader.count_or_zero(&key("slice")),
             pages: PageSizes {
                 devices: reader
                     .count_up_to(&key("device_page_size"), MOST_DEVICES_PER_PAGE)
@@ -75,6 +94,28 @@ pub(super) fn read_all(reader: &mut Reader<'_>) -> BTreeMap<String, CarrierConfi
         .map(|carrier| carrier.code())
         .map(read_one)
         .collect()
+}
+
+/// Each must hold, so their order means nothing.
+fn windows(reader: &mut Reader<'_>, key: &str) -> Vec<Window> {
+    let allowed = "a list of CALLS/DURATION such as [\"60/1m\", \"1000/1h\"], with up to 100000 calls \
+                   and 100ms to 1day (in the environment: separated by commas); or an empty list";
+    reader.each(key, allowed, texts, |text| {
+        text.parse::<Window>().map_err(|error| error.to_string())
+    })
+}
+
+/// The classes that the defaults know: another one is an unknown setting, and told as such.
+fn classes(reader: &mut Reader<'_>, section: &str) -> BTreeMap<String, RateLimit> {
+    let names = reader.sections_below(section, &["requests_per_second", "burst"]);
+    let rate = |name: String| {
+        let limit = RateLimit {
+            requests_per_second: reader.rate(&format!("{section}.{name}.requests_per_second")),
+            burst: reader.count(&format!("{section}.{name}.burst")),
+        };
+        (name, limit)
+    };
+    names.into_iter().map(rate).collect()
 }
 
 fn usage_page_size(reader: &mut Reader<'_>, key: &str) -> u32 {

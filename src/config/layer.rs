@@ -101,6 +101,15 @@ impl Layer {
         layer
     }
 
+    /// Settings as a file would have them.
+    #[cfg(test)]
+    pub(super) fn of_text(text: &str) -> Result<Self, ConfigError> {
+        Self::toml(Path::new("test.toml"), text, |line| Origin::File {
+            path: "test.toml".into(),
+            line,
+        })
+    }
+
     fn toml(
         path: &Path,
         text: &str,

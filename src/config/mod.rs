@@ -12,6 +12,7 @@
 //! Knows no database, no actor and, but for the registry's names, no carrier.
 
 mod carriers;
+mod custom;
 mod database;
 mod database_url;
 mod health;
@@ -33,6 +34,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use secrecy::SecretString;
 
 pub use carriers::CarrierConfig;
+pub use custom::CustomConfig;
 pub use database::{DatabaseConfig, MigrateOnStart};
 pub use database_url::{DatabaseUrl, Engine};
 pub use health::HealthConfig;
@@ -97,6 +99,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Limits and page sizes by carrier code; one entry for every registered carrier.
     pub carriers: BTreeMap<String, CarrierConfig>,
+    /// Carriers that are described in manifests.
+    pub custom: CustomConfig,
     /// Discovery and restarts.
     pub supervisor: SupervisorConfig,
     /// Sharing the work with other processes.
@@ -157,6 +161,7 @@ impl Config {
             secrets: SecretsConfig::read(reader),
             http: HttpConfig::read(reader),
             carriers: carriers::read_all(reader),
+            custom: CustomConfig::read(reader),
             supervisor: SupervisorConfig::read(reader),
             leases: LeasesConfig::read(reader),
             writer: WriterConfig::read(reader),
@@ -224,6 +229,65 @@ mod tests {
             "a setting is missing from default.toml"
         );
         assert_eq!(read, defaults.keys().map(str::to_owned).collect());
+    }
+
+    /// The defaults of a carrier with classes, and a file over them.
+    fn with_classes(file: &str) -> Result<Config, ConfigError> {
+        let classes = "[carriers.hologram.classes.usage]\nrequests_per_second = 2.0\nburst = 3\n";
+        let defaults = Layer::of_text(&format!("{DEFAULT_TOML}\n{classes}")).unwrap();
+        Config::from_layers(defaults, vec![Layer::of_text(file).unwrap()])
+    }
+
+    #[test]
+    fn a_class_has_its_defaults_and_what_a_file_changes_of_them() {
+        for (file, rate, burst) in [
+            ("", 2.0, 3),
+            ("[carriers.hologram.classes.usage]\nburst = 7", 2.0, 7),
+            (
+                "carriers.hologram.classes.usage.requests_per_second = 0.5",
+                0.5,
+                3,
+            ),
+        ] {
+            let config = with_classes(file).unwrap();
+            let classes = &config.carriers["hologram"].classes;
+            assert_eq!(classes.len(), 1);
+            let usage = classes["usage"];
+            assert!((usage.requests_per_second - rate).abs() < f64::EPSILON);
+            assert_eq!(usage.burst.get(), burst);
+        }
+    }
+
+    #[test]
+    fn a_class_that_the_carrier_does_not_have_is_an_unknown_setting_told_once() {
+        for (file, parts) in [
+            (
+                "[carriers.hologram.classes.usgae]\nburst = 7",
+                [
+                    "carriers.hologram.classes.usgae.burst = 7",
+                    "line 2",
+                    "unknown setting",
+                ],
+            ),
+            (
+                "[carriers.hologram.classes.usage]\nburts = 7",
+                [
+                    "classes.usage.burts",
+                    "did you mean",
+                    "has: burst, requests_per_second",
+                ],
+            ),
+            (
+                "[carriers.hologram.classes.usage]\nburst = 0",
+                ["classes.usage.burst = 0", "line 2", "a whole number from 1"],
+            ),
+        ] {
+            let text = with_classes(file).unwrap_err().to_string();
+            for part in parts {
+                assert!(text.contains(part), "{part:?} is not in:\n{text}");
+            }
+            assert!(!text.contains("problems"), "{text}");
+        }
     }
 
     #[test]

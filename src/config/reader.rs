@@ -121,6 +121,56 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// A whole number that may be beyond 32 bits; zero is meant.
+    pub(super) fn long_count_or_zero(&mut self, key: &str) -> u64 {
+        let allowed = format!("a whole number from 0 to {}", i64::MAX);
+        self.value(key, &allowed, 0, |setting| {
+            u64::try_from(integer(setting)?).ok()
+        })
+    }
+
+    /// A list: `split` makes texts of it, `parse` a value of each or says what is wrong with one.
+    pub(super) fn each<T>(
+        &mut self,
+        key: &str,
+        allowed: &str,
+        split: impl FnOnce(&Setting) -> Option<Vec<String>>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let list = self.value(key, allowed, Vec::new(), split);
+        let mut values = Vec::new();
+        for text in list {
+            match (parse(&text), self.settings.get(key)) {
+                (Ok(value), _) => values.push(value),
+                (Err(wrong), Some(setting)) => {
+                    let reason = format!("{wrong}; expected {allowed}");
+                    self.problems
+                        .push(Problem::at(key, &setting.origin, &reason));
+                }
+                (Err(_), None) => {}
+            }
+        }
+        values
+    }
+
+    /// The names right below `section` that have each of these settings.
+    pub(super) fn sections_below(&self, section: &str, settings: &[&str]) -> BTreeSet<String> {
+        let is_whole = |name: &str| {
+            let key = |setting: &&str| format!("{section}.{name}.{setting}");
+            settings
+                .iter()
+                .all(|setting| self.settings.get(&key(setting)).is_some())
+        };
+        let below = self.settings.keys().filter_map(|key| {
+            let rest = key.strip_prefix(section)?.strip_prefix('.')?;
+            Some(rest.split_once('.')?.0)
+        });
+        below
+            .filter(|name| is_whole(name))
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// Yes or no.
     pub(super) fn flag(&mut self, key: &str) -> bool {
         self.value(key, "true or false", false, boolean)

@@ -256,6 +256,9 @@ impl Asking {
         for text in page.unmapped {
             job.tell_unmapped(&text);
         }
+        for text in page.notices {
+            job.tell_notice(&text);
+        }
         let mut records = page.records.into_iter();
         match records.find(|record| record.is_called(device)) {
             Some(record) => Ok(record),
@@ -382,6 +385,19 @@ impl SyncJob {
     /// Text that may quote the carrier, without secrets and of a length to be shown.
     fn scrub(&self, text: &str) -> String {
         self.client.destination.scrubber.scrub(text)
+    }
+
+    /// Logs what is odd about an answer as a whole, once.
+    pub fn tell_notice(&self, text: &str) {
+        let text = self.scrub(text);
+        if self.notices.is_new(&text) {
+            tracing::warn!(
+                carrier = self.carrier.code(),
+                integration.id = %self.integration_id,
+                notice = text,
+                "an answer is not as it was described"
+            );
+        }
     }
 
     /// Logs a value outside the carrier's vocabulary, once.

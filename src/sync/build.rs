@@ -11,6 +11,7 @@ use url::Url;
 
 use super::job::{Notices, SyncJob, SyncPolicy};
 use super::turns::Turns;
+use crate::carriers::custom::{CODE as CUSTOM, MANIFEST};
 use crate::carriers::{Account, Carrier, PageSizes, registry};
 use crate::client::egress::parse_base_url;
 use crate::client::limits::CarrierLimits;
@@ -19,6 +20,7 @@ use crate::client::transport::{Destination, Proof};
 use crate::client::{AllowedHosts, CarrierClient, Limits, Transport};
 use crate::clock::Clock;
 use crate::integration::{IntegrationRow, SecretColumn};
+use crate::manifests::Manifests;
 use crate::secrets::{Opener, Place};
 use crate::tenure::{Epoch, Tenure};
 
@@ -67,6 +69,8 @@ pub struct JobBuilder {
     pub opener: Opener,
     /// The only hosts to call, where the operator lists them.
     pub allowed_hosts: AllowedHosts,
+    /// What describes custom carriers.
+    pub manifests: Manifests,
 }
 
 impl JobBuilder {
@@ -75,15 +79,14 @@ impl JobBuilder {
     /// # Errors
     /// [`Misconfigured`] naming the column, what it holds (never a secret) and what is allowed.
     pub fn build(&self, row: &IntegrationRow, tenure: Tenure) -> Result<SyncJob, Misconfigured> {
-        let carrier =
-            registry::find(&row.carrier_name).map_err(|e| Misconfigured(e.to_string()))?;
+        let account = self.account(row)?;
+        let carrier = self.carrier(row, &account)?;
         let settings = self.carriers.get(carrier.code()).ok_or_else(|| {
             Misconfigured(format!(
                 "the configuration has no section [carriers.{}]",
                 carrier.code()
             ))
         })?;
-        let account = self.account(row)?;
         Ok(SyncJob {
             integration_id: row.id.clone(),
             tenant_id: row.tenant_id.clone(),
@@ -108,13 +111,29 @@ impl JobBuilder {
         row: &IntegrationRow,
         hasher: &impl BuildHasher,
     ) -> Result<u64, Misconfigured> {
-        let carrier =
-            registry::find(&row.carrier_name).map_err(|e| Misconfigured(e.to_string()))?;
         let account = self.account(row)?;
+        let carrier = self.carrier(row, &account)?;
         let secret = account.api_secret.as_ref().map(ExposeSecret::expose_secret);
         let host = host(&self.base(carrier, &account, row)?);
         let key = account.api_key.expose_secret();
         Ok(hasher.hash_one((carrier.code(), host, key, secret)))
+    }
+
+    /// The dialect of a row; of a custom one its manifest's.
+    fn carrier(
+        &self,
+        row: &IntegrationRow,
+        account: &Account,
+    ) -> Result<&'static dyn Carrier, Misconfigured> {
+        let wrong = |reason: &dyn std::fmt::Display| Misconfigured(reason.to_string());
+        let carrier = registry::find(&row.carrier_name).map_err(|e| wrong(&e))?;
+        match account
+            .setting(MANIFEST)
+            .filter(|_| carrier.code() == CUSTOM)
+        {
+            Some(name) => self.manifests.carrier(name).map_err(|e| wrong(&e)),
+            None => Ok(carrier),
+        }
     }
 
     fn base(
@@ -181,8 +200,9 @@ impl JobBuilder {
         self.allowed_hosts.check(&base).map_err(|e| wrong(&e))?;
         let authorization = carrier.authorize(account).map_err(|e| wrong(&e))?;
         let host = host(&base);
-        let limits = &self.limits;
-        let limiter = limits.account(carrier.code(), &host, account, settings.limits);
+        let at = (carrier.code(), &*host);
+        let (limits, tenant) = (&settings.limits, row.tenant_id.as_str());
+        let limiter = self.limits.account(at, account, tenant, limits);
         if tenure.epoch().is_some_and(|epoch| epoch > FIRST_OWNER) {
             limiter.forgo_burst();
         }

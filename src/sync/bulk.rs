@@ -299,6 +299,9 @@ impl Run<'_> {
         page.unmapped
             .iter()
             .for_each(|text| self.job.tell_unmapped(text));
+        for text in &page.notices {
+            self.job.tell_notice(text);
+        }
         if let Some(first) = page.unreadable.first() {
             tracing::warn!(
                 carrier = self.job.carrier.code(),

@@ -13,7 +13,9 @@ use crate::{
         DeviceRecord, LineId, LineRecord, UsagePart,
         record::{CycleStart, LineUsage},
     },
-    device::{BillingCycle, ByteCount, CarrierDeviceId, CycleSource, DeviceInfo, Usage},
+    device::{
+        BillingCycle, ByteCount, CarrierDeviceId, CycleSource, DeviceInfo, NetworkStatus, Usage,
+    },
 };
 
 /// Two bounds less than this apart are one told twice: carriers are off by seconds. No more, because a
@@ -117,7 +119,12 @@ pub fn add_detail(record: &mut DeviceRecord, detail: DeviceRecord) {
     let DeviceRecord { info, lines, .. } = detail;
     let known = &mut record.info;
     known.sim_status = info.sim_status.or(known.sim_status);
-    known.network_status = info.network_status.or(known.network_status);
+    // A suspended SIM has no session worth telling; only a call about the SIM itself ends its suspension.
+    let is_barred =
+        known.network_status == Some(NetworkStatus::Suspended) && info.sim_status.is_none();
+    if !is_barred {
+        known.network_status = info.network_status.or(known.network_status);
+    }
     if info.iccid.is_some() {
         known.iccid = info.iccid;
     }

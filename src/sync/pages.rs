@@ -143,7 +143,14 @@ async fn read_on<T>(
         if needed.wait_for(|needed| rows_read < *needed).await.is_err() {
             return;
         }
-        match job.client.next_page(&mut *walk, meter).await {
+        let read = match job.client.next_page(&mut *walk, meter).await {
+            // A part that this carrier does not tell (a shared rate plan) costs no other.
+            Err(error @ (CallError::NotFound | CallError::Rejected { .. })) => {
+                walk.pass_over().map(Some).ok_or(error)
+            }
+            read => read,
+        };
+        match read {
             Ok(Some(page)) => {
                 rows_read += rows(&page);
                 let read_at = job.client.clock.now();

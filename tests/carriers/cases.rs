@@ -9,7 +9,8 @@
 //! | `read_token.json` | the answer of the token endpoint |
 //! | `get_detail_0.json`, `get_detail_1.json` … | the answer to the detail at that place of the capabilities |
 //! | `get_….1.headers` (optional) | the headers of that answer, `Name: value` a line |
-//! | `account.json` (optional) | what differs from [`case::Given::default`] |
+//! | `account.json` (optional) | what differs from [`given::Given::default`] |
+//! | `manifest.toml` (custom carriers) | the carrier's description |
 //! | `openapi.txt` (optional) | where it may depart from the vendor's document: `openapi.rs` |
 //! | `expected.json` | what must come out |
 //!
@@ -29,7 +30,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use carrier_sync::carriers::{Carrier, registry::carriers};
+use carrier_sync::carriers::{Carrier, custom::Custom, registry::carriers};
 use serde_json::Value;
 
 use self::case::{parse_name, run};
@@ -53,12 +54,23 @@ pub(crate) fn cases(carrier: &dyn Carrier) -> Vec<PathBuf> {
     cases
 }
 
+/// The carrier of a case: a custom one is described in the case's own manifest.
+fn dialect(carrier: &'static dyn Carrier, case: &Path) -> &'static dyn Carrier {
+    let file = case.join("manifest.toml");
+    match fs::read_to_string(&file) {
+        Ok(text) => Custom::of(&file.display().to_string(), &text)
+            .unwrap_or_else(|mistakes| panic!("{mistakes:?}")),
+        Err(_) => carrier,
+    }
+}
+
 #[test]
 fn every_documented_answer_becomes_what_its_case_says() {
     let mut wrong = Vec::new();
     for carrier in carriers() {
         for case in cases(*carrier) {
-            let outcome = catch_unwind(AssertUnwindSafe(|| run(*carrier, &case).into_json()));
+            let carrier = dialect(*carrier, &case);
+            let outcome = catch_unwind(AssertUnwindSafe(|| run(carrier, &case).into_json()));
             let Ok(actual) = outcome else {
                 wrong.push(format!("{}: see above", case.display()));
                 continue;

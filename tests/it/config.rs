@@ -376,7 +376,7 @@ fn an_impossible_combination_names_both_keys_and_where_they_stand() {
         (
             "[http]\nmax_retry_after = \"1s\"",
             [
-                "http.throttle_pause = \"10s\"",
+                "http.throttle_pause = \"5s\"",
                 "must be at most",
                 "http.max_retry_after = \"1s\"",
             ],
@@ -502,6 +502,66 @@ fn allowed_hosts_are_a_list_of_host_names_in_file_and_environment() {
         let (_folder, sources) = file(&format!("[http]\nallowed_hosts = {bad}\n"));
         let parts = ["http.allowed_hosts", "line 2", "a list of host names"];
         assert_says(&refusal(&sources), &parts);
+    }
+}
+
+#[test]
+fn windows_are_a_list_of_calls_per_duration_in_file_and_environment() {
+    use carrier_sync::client::Window;
+    let listed = |texts: &[&str]| -> Vec<Window> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    };
+    let (_folder, sources) = file(
+        "[carriers.hologram]\nwindows = [\"60/1m\", \"1000/1h\"]\nhost_windows = [\"2000/5m\"]\n\
+         calls_per_day = 5000000000\ncalls_per_month = 1\nslice = 7\n",
+    );
+    let config = Config::load(&sources).unwrap();
+    let hologram = &config.carriers["hologram"];
+    assert_eq!(hologram.windows, listed(&["60/1m", "1000/1h"]));
+    assert_eq!(hologram.host_windows, listed(&["2000/5m"]));
+    let budgets = (hologram.calls_per_day, hologram.calls_per_month);
+    assert_eq!((budgets, hologram.slice), ((5_000_000_000, 1), 7));
+    let name = "CARRIER_SYNC__CARRIERS__HOLOGRAM__WINDOWS";
+    let config = Config::load(&environment(&[(name, "60/1m, 1000/1h")])).unwrap();
+    let windows = &config.carriers["hologram"].windows;
+    assert_eq!(*windows, listed(&["60/1m", "1000/1h"]));
+
+    for (line, wrong) in [
+        (
+            "windows = [\"60/1m\", \"60/min\"]",
+            "\"60/min\" is not CALLS/DURATION",
+        ),
+        ("windows = [\"0/1m\"]", "\"0/1m\" is not CALLS/DURATION"),
+        (
+            "host_windows = [\"100001/1m\"]",
+            "\"100001/1m\" is not CALLS/DURATION",
+        ),
+        (
+            "host_windows = [\"9/40days\"]",
+            "\"9/40days\" is not CALLS/DURATION",
+        ),
+        ("windows = \"60/1m\"", "is not allowed"),
+        ("windows = [60]", "is not allowed"),
+    ] {
+        let (_folder, sources) = file(&format!("[carriers.hologram]\n{line}\n"));
+        let key = line.split(' ').next().unwrap();
+        let key = format!("carriers.hologram.{key}");
+        let allowed = "a list of CALLS/DURATION such as [\"60/1m\", \"1000/1h\"]";
+        assert_says(
+            &refusal(&sources),
+            &[&key, "carrier-sync.toml, line 2", wrong, allowed],
+        );
+    }
+    for line in [
+        "calls_per_day = -1",
+        "calls_per_month = 1.5",
+        "slice = 4294967296",
+    ] {
+        let (_folder, sources) = file(&format!("[carriers.hologram]\n{line}\n"));
+        assert_says(
+            &refusal(&sources),
+            &[line, "line 2", "a whole number from 0"],
+        );
     }
 }
 

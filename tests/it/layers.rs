@@ -25,9 +25,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("store", &["device", "integration", "tenure"]),
     ("status", &["device", "integration", "clock"]),
+    // Files of the operator's, read into carriers.
+    ("manifests", &["carriers"]),
     (
         "sync",
         &[
+            "manifests",
             "client",
             "carriers",
             "secrets",
@@ -59,6 +62,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "manifests",
             "actors",
             "secrets",
             "sync",
@@ -79,6 +83,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         // Not the actors: a command asks the app.
         "cli",
         &[
+            "manifests",
             "app",
             "secrets",
             "sync",
@@ -116,7 +121,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("console", &["cli"]),
     ("rpassword", &["cli"]),
-    ("csv", &["cli"]),
+    // Imports of device lists; usage reports that carriers serve as files.
+    ("csv", &["cli", "carriers"]),
     ("tracing_subscriber", &["logging", "config"]),
 ];
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::manifest::{AuthKind, CycleRule, Fields, Manifest};
 use crate::carriers::capability::{
-    Capabilities, Credentials, Detail, Due, Gives, Gone, Source, Text,
+    Capabilities, Credentials, Detail, Due, Gives, Gone, Setting, Source, Text,
 };
 
 /// The table's line for any manifest.
@@ -17,6 +17,10 @@ pub(super) fn of_any() -> Capabilities {
             api_secret: None,
             account_id: None,
         },
+        settings: Cow::Borrowed(&[Setting {
+            name: Cow::Borrowed(super::MANIFEST),
+            what: Cow::Borrowed("name of the TOML manifest in the folder custom.manifests"),
+        }]),
         device_id: manifest("as the manifest says"),
         usage: Source::Listing,
         cycle: Source::Derived,

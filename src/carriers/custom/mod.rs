@@ -41,6 +41,9 @@ use super::{
 };
 use crate::device::{BillingCycle, CarrierDeviceId};
 
+/// The name of every carrier that is described in a manifest.
+pub const CODE: &str = "custom";
+
 /// The setting of an integration that names its manifest.
 pub const MANIFEST: &str = "manifest";
 
@@ -100,7 +103,7 @@ fn no_manifest() -> BadAccount {
 
 impl Carrier for Custom {
     fn code(&self) -> &'static str {
-        "custom"
+        CODE
     }
 
     fn capabilities(&self) -> &Capabilities {

@@ -161,7 +161,7 @@ mod tests {
         let row: Value = serde_json::from_str(r#"{"sim": 89445018042130000001}"#).unwrap();
         assert_eq!(path("$.sim").text(&row), Field::Bad);
         assert_eq!(
-            path("$.sim").text(&json!({"sim": 8944501804213})),
+            path("$.sim").text(&json!({"sim": 8_944_501_804_213_u64})),
             Field::Value("8944501804213".into())
         );
     }

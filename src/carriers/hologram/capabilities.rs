@@ -16,6 +16,7 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
             is_required: false,
         }),
     },
+    settings: Cow::Borrowed(&[]),
     device_id: Cow::Borrowed("device id, a number"),
     usage: Source::Report,
     cycle: Source::Report,

@@ -5,7 +5,9 @@ use std::{path::PathBuf, sync::Arc};
 use clap::Args;
 
 use super::{
-    fields::{Fields, carrier_parser, check_account, interval_parser, needs_secret, non_empty},
+    fields::{
+        Fields, carrier_parser, check_account, dialect, interval_parser, needs_secret, non_empty,
+    },
     sealing::{Sealing, new_id},
     secret::{API_KEY, API_SECRET, at_most_one_from_stdin},
 };
@@ -72,7 +74,7 @@ pub(super) struct AddArgs {
 pub(super) async fn add(args: AddArgs, config: &Config) -> Result<Exit, CliError> {
     args.fields.check(config)?;
     let sealing = Sealing::read(config)?;
-    let account = read_account(&args)?;
+    let account = read_account(&args, config)?;
     let new = new_integration(&args, account);
     let store = open(config).await?;
     if let Some(id) = &args.id {
@@ -140,18 +142,20 @@ async fn refuse_known(store: &Arc<dyn Store>, id: &IntegrationId) -> Result<(), 
 }
 
 /// Everything that proves who we are, checked by the carrier's own rules.
-fn read_account(args: &AddArgs) -> Result<Account, CliError> {
+fn read_account(args: &AddArgs, config: &Config) -> Result<Account, CliError> {
     at_most_one_from_stdin(
         args.api_key_file.as_deref(),
         args.api_secret_file.as_deref(),
     )?;
     let carrier = registry::find(args.carrier).map_err(|error| CliError::new(error.to_string()))?;
+    let settings = args.fields.settings(carrier, &serde_json::Value::Null)?;
     let mut account = Account {
         api_key: API_KEY.given_or_asked(args.api_key_file.as_deref())?,
         api_secret: API_SECRET.given(args.api_secret_file.as_deref())?,
         account_id: non_empty(args.fields.account_id.as_deref()),
-        settings: serde_json::Map::new(),
+        settings: settings.unwrap_or_default(),
     };
+    let carrier = dialect(args.carrier, &account, config)?;
     if account.api_secret.is_none() && needs_secret(carrier, &account) {
         account.api_secret = Some(API_SECRET.given_or_asked(None)?);
     }
@@ -172,6 +176,7 @@ fn new_integration(args: &AddArgs, account: Account) -> NewIntegration {
             api_secret: account.api_secret,
             api_base_url: non_empty(args.fields.base_url.as_deref()),
             account_id: account.account_id,
+            config: (!account.settings.is_empty()).then(|| account.settings.into()),
             ..IntegrationChange::default()
         },
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use secrecy::SecretString;
 
 use super::{
-    fields::{Fields, check_account, interval_parser, non_empty},
+    fields::{Fields, check_account, dialect, interval_parser, non_empty},
     find,
     sealing::Sealing,
     secret::{API_KEY, API_SECRET, Half, at_most_one_from_stdin},
@@ -74,11 +74,17 @@ pub(super) struct SetArgs {
 impl SetArgs {
     fn changes_something(&self) -> bool {
         let fields = &self.fields;
-        let texts = [&fields.name, &fields.account_id, &fields.base_url];
+        let texts = [
+            &fields.name,
+            &fields.account_id,
+            &fields.base_url,
+            &fields.manifest,
+        ];
         let files = [&self.api_key_file, &self.api_secret_file];
         let switches = [self.enable, self.disable, self.pause, self.resume];
         texts.iter().any(|text| text.is_some())
             || files.iter().any(|file| file.is_some())
+            || !fields.settings.is_empty()
             || switches.contains(&true)
             || self.new_api_key
             || self.new_api_secret
@@ -99,9 +105,9 @@ pub(super) async fn set(args: SetArgs, config: &Config) -> Result<Exit, CliError
     let sealing = Sealing::read(config)?;
     let store = open(config).await?;
     let row = find(&store, &args.id).await?;
-    let change = read_change(&args)?;
+    let change = read_change(&args, &row)?;
     sealing.refuse_unsealing(&row, &change)?;
-    check_changed_account(&sealing, &row, &change)?;
+    check_changed_account(&sealing, &row, &change, config)?;
     let change = sealing.seal((&row.tenant_id, &row.id), change)?;
     store.set_integration(&args.id, &change).await?;
     store.close().await;
@@ -111,9 +117,13 @@ pub(super) async fn set(args: SetArgs, config: &Config) -> Result<Exit, CliError
     Ok(Exit::Success)
 }
 
-fn read_change(args: &SetArgs) -> Result<IntegrationChange, CliError> {
+fn read_change(args: &SetArgs, row: &IntegrationRow) -> Result<IntegrationChange, CliError> {
     let file = args.api_key_file.as_deref();
     let secret_file = args.api_secret_file.as_deref();
+    let settings = match registry::find(&row.carrier_name) {
+        Ok(carrier) => args.fields.settings(carrier, &row.config)?,
+        Err(_) => None,
+    };
     Ok(IntegrationChange {
         display_name: args.fields.name.clone(),
         enabled: switch(args.enable, args.disable),
@@ -123,7 +133,7 @@ fn read_change(args: &SetArgs) -> Result<IntegrationChange, CliError> {
         api_secret: replacement(API_SECRET, args.new_api_secret, secret_file)?,
         api_base_url: args.fields.base_url.clone(),
         account_id: args.fields.account_id.clone(),
-        config: None,
+        config: settings.map(Into::into),
     })
 }
 
@@ -150,13 +160,15 @@ fn check_changed_account(
     sealing: &Sealing,
     row: &IntegrationRow,
     change: &IntegrationChange,
+    config: &Config,
 ) -> Result<(), CliError> {
-    let is_touched =
-        change.api_key.is_some() || change.api_secret.is_some() || change.account_id.is_some();
+    let is_touched = change.api_key.is_some()
+        || change.api_secret.is_some()
+        || change.account_id.is_some()
+        || change.config.is_some();
     let stored = |column| sealing.open(row, column);
     let api_key = (change.api_key.clone()).or_else(|| stored(SecretColumn::ApiKey));
-    let (true, Ok(carrier), Some(api_key)) =
-        (is_touched, registry::find(&row.carrier_name), api_key)
+    let (true, Ok(_), Some(api_key)) = (is_touched, registry::find(&row.carrier_name), api_key)
     else {
         return Ok(());
     };
@@ -165,7 +177,11 @@ fn check_changed_account(
         api_key,
         api_secret: (change.api_secret.clone()).or_else(|| stored(SecretColumn::ApiSecret)),
         account_id: non_empty(account_id),
-        settings: row.config.as_object().cloned().unwrap_or_default(),
+        settings: (change.config.as_ref().unwrap_or(&row.config))
+            .as_object()
+            .cloned()
+            .unwrap_or_default(),
     };
+    let carrier = dialect(&row.carrier_name, &account, config)?;
     check_account(carrier, &account)
 }

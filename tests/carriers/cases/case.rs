@@ -51,6 +51,7 @@ pub(super) struct Outcome {
     usage: Option<Value>,
     unreadable: Vec<String>,
     unmapped: Vec<String>,
+    notices: Vec<String>,
     errors: BTreeMap<&'static str, String>,
 }
 
@@ -72,6 +73,7 @@ impl Outcome {
             self.unreadable.is_empty(),
         );
         add("unmapped", json!(self.unmapped), self.unmapped.is_empty());
+        add("notices", json!(self.notices), self.notices.is_empty());
         add("errors", json!(self.errors), self.errors.is_empty());
         Value::Object(json)
     }
@@ -96,6 +98,7 @@ impl Outcome {
                     records.extend(page.records);
                     self.unreadable.extend(page.unreadable);
                     self.unmapped.extend(page.unmapped);
+                    self.notices.extend(page.notices);
                 }
                 Err(error) => {
                     let again = walk.request();
@@ -285,8 +288,10 @@ impl Answers {
         let mut answers: BTreeMap<_, VecDeque<(u32, PathBuf)>> = BTreeMap::new();
         for path in entries(case) {
             let name = path.file_name().unwrap().to_str().unwrap();
-            if matches!(name, "expected.json" | "account.json" | "openapi.txt")
-                || name.ends_with(".headers")
+            if matches!(
+                name,
+                "expected.json" | "account.json" | "openapi.txt" | "manifest.toml"
+            ) || name.ends_with(".headers")
             {
                 continue;
             }

@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carrier_sync::carriers::{Bulk, DeviceRecord, Page, PageSizes};
-use carrier_sync::client::limits::CarrierLimits;
 use carrier_sync::client::{
-    AllowedHosts, CallError, CallMeter, Limits, RateLimit, Transport, TransportConfig,
+    AllowedHosts, CallError, CallMeter, CarrierLimits, Limits, RateLimit, Tier, Transport,
+    TransportConfig,
 };
 use carrier_sync::clock::Clock;
 use carrier_sync::device::{CarrierDeviceId, IntegrationId, TenantId};
@@ -89,12 +89,13 @@ impl Setup {
         };
         let settings = CarrierSettings {
             limits: CarrierLimits {
-                account: RateLimit {
+                account: Tier::from(RateLimit {
                     burst: NonZeroU32::MIN,
                     ..rate(self.requests_per_second)
-                },
+                }),
+                host: rate(1e6).into(),
+                classes: BTreeMap::new(),
                 max_concurrency: self.max_concurrency,
-                host: rate(1e6),
             },
             timeout: self.timeout,
             max_attempts: self.max_attempts,
@@ -104,6 +105,8 @@ impl Setup {
                 max_pages: 5,
             },
             policy: SyncPolicy {
+                slice_calls: 0,
+                device_info_every: 1,
                 max_calls: 100,
                 max_fallback_calls: 10,
                 max_concurrency: self.max_concurrency,
@@ -119,6 +122,7 @@ impl Setup {
             max_retry_after: Duration::from_secs(3600),
         });
         JobBuilder {
+            manifests: carrier_sync::manifests::Manifests::default(),
             transport: transport.unwrap(),
             limits: Limits::default(),
             clock: Arc::new(Stopped),

@@ -81,7 +81,11 @@ fn empty_and_foreign_names_fail_alone_and_cost_the_others_nothing() {
             ("   ", "carrier_device_id is empty"),
             ("a\u{7}b", "carrier_device_id contains a control character"),
             ("not-a-number", "not found at the carrier"),
-            ("8944500000000000000", "not found at the carrier"),
+            (
+                "8944500000000000000",
+                "carrier_device_id looks like an ICCID; Hologram wants the device id, a number that the \
+                 dashboard shows beside the device",
+            ),
             (
                 "..",
                 "rejected by the carrier: the id cannot be part of an address",

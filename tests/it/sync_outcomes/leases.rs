@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use carrier_sync::device::StoredCycles;
 use carrier_sync::simulator::Simulator;
 use carrier_sync::sync::{Halt, Observer, Progress, SyncReport, sync};
 use carrier_sync::tenure::{Deadline, Epoch, Tenure};
@@ -47,7 +48,14 @@ async fn sync_under(
         .store
         .linked_devices(&job.tenant_id, &job.integration_id);
     let (devices, sink) = (devices.await.unwrap(), Gate::open());
-    sync(&job, devices, &sink, observer, &CancellationToken::new()).await
+    sync(
+        &job,
+        (devices, StoredCycles::default()),
+        &sink,
+        observer,
+        &CancellationToken::new(),
+    )
+    .await
 }
 
 fn assert_ended_without_a_word(report: &SyncReport) {

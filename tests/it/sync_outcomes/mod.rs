@@ -15,7 +15,7 @@ mod refusals;
 use std::sync::Arc;
 
 use carrier_sync::app::App;
-use carrier_sync::device::{IntegrationId, UpdateBatch, WriteReceipt};
+use carrier_sync::device::{IntegrationId, StoredCycles, UpdateBatch, WriteReceipt};
 use carrier_sync::integration::IntegrationRow;
 use carrier_sync::simulator::{
     Endpoint, Fault, FaultKind, SimulatedAccount, Simulator, SimulatorConfig, Truth,
@@ -129,7 +129,14 @@ impl Scene {
         let store = &self.service.app.store;
         let devices = store.linked_devices(&job.tenant_id, &job.integration_id);
         let (devices, stop) = (devices.await.unwrap(), CancellationToken::new());
-        sync(job, devices, sink, &fleet::Quiet, &stop).await
+        sync(
+            job,
+            (devices, StoredCycles::default()),
+            sink,
+            &fleet::Quiet,
+            &stop,
+        )
+        .await
     }
 
     fn calls(&self) -> u64 {

@@ -1,0 +1,191 @@
+//! How the limits of accounts and hosts play together.
+
+#![allow(clippy::unwrap_used)]
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use futures_util::poll;
+
+use super::super::monotonic::now;
+use super::*;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const AT: (&str, &str) = ("c", "h");
+const TENANT: &str = "t";
+
+fn limits(requests_per_second: f64, burst: u32, max_concurrency: usize) -> CarrierLimits {
+    let burst = NonZeroU32::new(burst).unwrap();
+    let fast = RateLimit {
+        requests_per_second: 1e6,
+        burst: NonZeroU32::MAX,
+    };
+    CarrierLimits {
+        account: RateLimit {
+            requests_per_second,
+            burst,
+        }
+        .into(),
+        host: fast.into(),
+        classes: BTreeMap::new(),
+        max_concurrency,
+    }
+}
+
+fn account(key: &str, org: &str) -> Account {
+    Account {
+        api_key: key.into(),
+        api_secret: None,
+        account_id: Some(org.to_owned()),
+        settings: serde_json::Map::new(),
+    }
+}
+
+#[tokio::test]
+async fn one_key_is_one_account_whatever_the_integration() {
+    let all = Limits::default();
+    let limiter = |key, org| all.account(AT, &account(key, org), TENANT, &limits(1.0, 1, 1));
+    let first = limiter("k1", "1");
+    assert!(first.shares_account_with(&limiter("k1", "2")));
+    assert!(!first.shares_account_with(&limiter("k2", "1")));
+}
+
+#[tokio::test]
+async fn a_pause_outlives_the_actor_that_met_it() {
+    let all = Limits::default();
+    let limiter = all.account(AT, &account("k", "1"), TENANT, &limits(100.0, 1, 1));
+    limiter.throttled(now(), Duration::from_secs(600));
+    drop(limiter);
+    let again = all.account(AT, &account("k", "1"), TENANT, &limits(100.0, 1, 1));
+    assert!(again.acquire("", PATIENCE).await.is_err());
+}
+
+#[tokio::test]
+async fn a_restarted_actor_gets_no_fresh_burst() {
+    let all = Limits::default();
+    let limiter = || all.account(AT, &account("k", "1"), TENANT, &limits(0.001, 1, 1));
+    assert!(limiter().acquire("", PATIENCE).await.is_ok());
+    let _other = all.account(AT, &account("k2", "1"), TENANT, &limits(0.001, 1, 1));
+    let again = limiter();
+    let mut second = Box::pin(again.acquire("", PATIENCE));
+    assert!(poll!(&mut second).is_pending());
+}
+
+#[tokio::test]
+async fn no_more_calls_at_once_than_configured() {
+    let all = Limits::default();
+    let limiter = all.account(AT, &account("k", "1"), TENANT, &limits(1e6, 100, 2));
+    let (first, _second) = (
+        limiter.acquire("", PATIENCE).await.unwrap(),
+        limiter.acquire("", PATIENCE).await.unwrap(),
+    );
+    let mut third = Box::pin(limiter.acquire("", PATIENCE));
+    assert!(poll!(&mut third).is_pending());
+    drop(first);
+    assert!(third.await.is_ok());
+}
+
+#[tokio::test]
+async fn accounts_on_one_host_share_its_rate() {
+    let all = Limits::default();
+    let mut shared = limits(1e6, 100, 100);
+    shared.host = RateLimit {
+        requests_per_second: 0.001,
+        burst: NonZeroU32::new(1).unwrap(),
+    }
+    .into();
+    let one = all.account(AT, &account("k1", "1"), TENANT, &shared);
+    let two = all.account(AT, &account("k2", "2"), TENANT, &shared);
+    assert!(one.acquire("", PATIENCE).await.is_ok());
+    let mut other = Box::pin(two.acquire("", PATIENCE));
+    assert!(
+        poll!(&mut other).is_pending(),
+        "the host's burst is used up"
+    );
+}
+
+/// How many calls go out at once.
+async fn at_once(limiter: &Caller) -> usize {
+    let mut calls = 0;
+    while poll!(Box::pin(limiter.acquire("", PATIENCE))).is_ready() {
+        calls += 1;
+        // The runtime lets a task take so many locks only before it must give way.
+        tokio::task::yield_now().await;
+    }
+    calls
+}
+
+fn host_of_ten() -> CarrierLimits {
+    let host = RateLimit {
+        requests_per_second: 0.001,
+        burst: NonZeroU32::new(10).unwrap(),
+    };
+    CarrierLimits {
+        host: host.into(),
+        ..limits(1e6, 100, 100)
+    }
+}
+
+#[tokio::test]
+async fn processes_that_share_a_host_share_its_burst() {
+    for (processes, calls) in [(0, 10), (1, 10), (2, 5), (3, 3), (10, 1), (11, 0)] {
+        let all = Limits::default();
+        let limiter = all.account(AT, &account("k", "1"), TENANT, &host_of_ten());
+        all.share_hosts_with(processes);
+        assert_eq!(at_once(&limiter).await, calls, "{processes} processes");
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_leaves_gives_its_part_back() {
+    let all = Limits::default();
+    let limiter = all.account(AT, &account("k", "1"), TENANT, &host_of_ten());
+    all.share_hosts_with(4);
+    assert!(limiter.acquire("", PATIENCE).await.is_ok());
+    all.share_hosts_with(1);
+    assert_eq!(at_once(&limiter).await, 6);
+}
+
+#[tokio::test]
+async fn a_host_first_met_while_others_may_call_it_has_no_burst() {
+    let all = Limits::default();
+    all.share_hosts_with(2);
+    let limiter = all.account(AT, &account("k", "1"), TENANT, &host_of_ten());
+    assert_eq!(at_once(&limiter).await, 0);
+}
+
+#[tokio::test]
+async fn an_account_taken_over_begins_at_its_steady_rate() {
+    for burst in [1, 2, 5, 100, u32::MAX] {
+        let all = Limits::default();
+        let limiter = all.account(AT, &account("k", "1"), TENANT, &limits(0.001, burst, 100));
+        limiter.forgo_burst();
+        assert_eq!(at_once(&limiter).await, 0, "{burst}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_burst_is_given_up_too() {
+    for spent in 1..5 {
+        let all = Limits::default();
+        let limiter = all.account(AT, &account("k", "1"), TENANT, &limits(0.001, 5, 100));
+        for _ in 0..spent {
+            assert!(limiter.acquire("", PATIENCE).await.is_ok());
+        }
+        limiter.forgo_burst();
+        assert_eq!(at_once(&limiter).await, 0, "{spent} of 5 spent");
+    }
+}
+
+#[tokio::test]
+async fn a_rate_of_thousands_is_not_slowed_by_the_timer_that_it_waits_with() {
+    let limiter =
+        Limits::default().account(AT, &account("k", "1"), TENANT, &limits(200_000.0, 1, 1));
+    let start = std::time::Instant::now();
+    for _ in 0..2_000 {
+        assert!(limiter.acquire("", PATIENCE).await.is_ok());
+    }
+    // A hundredth of a second; with one timer step for each it would be two seconds at least.
+    let elapsed = start.elapsed();
+    assert!(elapsed < Duration::from_millis(1_900), "{elapsed:?}");
+    assert!(elapsed >= Duration::from_millis(10), "{elapsed:?}");
+}
