@@ -101,6 +101,17 @@ fn requests_and_answers_are_as_the_vendors_documents_say_or_as_listed() {
 }
 
 #[test]
+fn every_document_is_held_against_a_carrier() {
+    let checked: Vec<&str> = each_documented()
+        .map(|(carrier, _)| carrier.code())
+        .collect();
+    for path in cases::entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openapi")) {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(checked.contains(&name), "{name} is no carrier's document");
+    }
+}
+
+#[test]
 fn every_readme_lists_where_the_document_disagrees() {
     let mut missing = BTreeSet::new();
     for (carrier, document) in each_documented() {
