@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use super::{entries, given::Given};
 
 /// The functions a file can be named after, in the order a sync calls them.
-const FUNCTIONS: [&str; 10] = [
+pub(crate) const FUNCTIONS: [&str; 10] = [
     "read_token",
     "probe",
     "get_bulk_usage",
@@ -345,7 +345,7 @@ fn headers_of(text: &str) -> HeaderMap {
 }
 
 /// `get_usage.2.json` → (`get_usage`, 2); without a number it is the first.
-pub(super) fn parse_name(name: &str) -> Option<(&'static str, u32)> {
+pub(crate) fn parse_name(name: &str) -> Option<(&'static str, u32)> {
     let (stem, ending) = name.rsplit_once('.')?;
     if !matches!(ending, "json" | "html" | "txt" | "csv") {
         return None;
