@@ -393,39 +393,6 @@ fn can_be_counted(
     Ok(())
 }
 
-impl SyncJob {
-    /// Text that may quote the carrier, without secrets and of a length to be shown.
-    fn scrub(&self, text: &str) -> String {
-        self.client.destination.scrubber.scrub(text)
-    }
-
-    /// Logs what is odd about an answer as a whole, once.
-    pub fn tell_notice(&self, text: &str) {
-        let text = self.scrub(text);
-        if self.notices.is_new(&text) {
-            tracing::warn!(
-                carrier = self.carrier.code(),
-                integration.id = %self.integration_id,
-                notice = text,
-                "an answer is not as it was described"
-            );
-        }
-    }
-
-    /// Logs a value outside the carrier's vocabulary, once.
-    pub fn tell_unmapped(&self, text: &str) {
-        let text = self.scrub(text);
-        if self.notices.is_new(&text) {
-            tracing::warn!(
-                carrier = self.carrier.code(),
-                integration.id = %self.integration_id,
-                value = text,
-                "the carrier sent a value that is not in its vocabulary; stored as unknown"
-            );
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

