@@ -116,7 +116,7 @@ impl JobBuilder {
             pages: settings.pages,
             policy: settings.policy,
             notices: Notices::default(),
-            turns: Turns::every(interval(row).unwrap_or(DEFAULT_INTERVAL), self.clock.now()),
+            turns: Turns::from_round(rand::random::<u32>().into()),
         })
     }
 
