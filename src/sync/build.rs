@@ -29,6 +29,7 @@ use crate::tenure::{Epoch, Tenure};
 /// Nobody has called for the integration before this owner.
 const FIRST_OWNER: Epoch = Epoch(1);
 
+/// The setting of an integration that says where its token is bought.
 const TOKEN_URL: &str = "token_url";
 
 /// Longest interval, in minutes.
