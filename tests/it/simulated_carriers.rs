@@ -341,7 +341,10 @@ fn the_published_rate_is_used_and_never_exceeded() {
             assert!(most as f64 <= rate, "{dialect:?}: {most} in a second");
             let took = calls.arrivals.last().unwrap().as_secs_f64();
             let used = (calls.arrivals.len() - 1) as f64 / took / rate;
-            assert!(used >= 0.95, "{dialect:?}: {used:.3} of the rate is used");
+            // On simulated time the limiter is held to 95 % (src/client/limits/fairness.rs); here the machine's other
+            // work counts too.
+            assert!(used >= 0.8, "{dialect:?}: {used:.3} of the rate is used");
+            eprintln!("{dialect:?}: {used:.3} of the rate is used");
             if dialect == Dialect::Cisco {
                 assert_eq!(calls.peak_concurrency, 1);
             }
