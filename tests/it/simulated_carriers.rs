@@ -449,3 +449,40 @@ fn a_budget_of_calls_per_day_survives_restarts_and_is_never_exceeded() {
         assert_eq!(calls, 30, "all of the budget, and none beyond it");
     });
 }
+
+/// An account that lists far more SIMs than are linked is paged only as long as it pays.
+#[test]
+fn a_far_larger_account_is_left_for_single_calls() {
+    in_system(async {
+        let folder = tempfile::tempdir().unwrap();
+        let simulator = carrier(unlimited(Dialect::OneNce, 2_000));
+        let settings = fast(Dialect::OneNce);
+        let app = fleet::app(&fleet::sqlite_url(&folder), &borrowed(&settings));
+        app.prepare().await.unwrap();
+        let account = &simulator.config().accounts[0];
+        let new = NewIntegration {
+            id: None,
+            tenant_id: TenantId::parse("acme").unwrap(),
+            carrier_name: "1nce".to_owned(),
+            fields: IntegrationChange {
+                api_key: Some(account.key.as_str().into()),
+                api_secret: account.secret.clone().map(Into::into),
+                api_base_url: Some(simulator.base_url()),
+                ..IntegrationChange::default()
+            },
+        };
+        let id = app.store.add_integration(&new).await.unwrap();
+        let truth = simulator.truth(0).split_off(1_998);
+        let links: Vec<_> = truth
+            .iter()
+            .map(|truth| fleet::link(&truth.iccid, &truth.carrier_device_id))
+            .collect();
+        app.store.link_devices(&id, &links).await.unwrap();
+        let report = fleet::sync_one(&app).await;
+        assert_eq!((report.outcome, report.error), (Outcome::Success, None));
+        assert_all_true(&fleet::devices(&app, &id).await, &truth);
+        // Two pages without either, perhaps two more that were under way, and three calls for each of the two;
+        // the whole listing is 20 pages.
+        assert!(report.api_calls <= 10, "{} calls", report.api_calls);
+    });
+}
