@@ -1,4 +1,4 @@
-//! The SIMs of a fleet: each a pure function of seed, account and index. Every state of the fact sheets occurs
+//! The SIMs of a fleet: each a pure function of seed, account and index. Every documented state occurs
 //! in the first dozens; some use nothing, some more than 32 bits count.
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
