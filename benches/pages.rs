@@ -17,11 +17,14 @@ use std::time::Duration;
 
 use carrier_sync::carriers::registry;
 use carrier_sync::carriers::{
-    Account, Answer, Bulk, Carrier, Context, DeviceRecord, PageSizes, UsageRecord, Walk,
+    Account, Answer, Authorization, Bulk, Carrier, Context, DeviceRecord, PageSizes, UsageRecord,
+    Walk,
 };
+use carrier_sync::client::allowed_hosts::Egress;
+use carrier_sync::client::destination::{Destination, Proof, basic_header};
 use carrier_sync::client::egress::parse_base_url;
 use carrier_sync::client::scrub::Scrubber;
-use carrier_sync::client::transport::{Destination, Outgoing, Proof};
+use carrier_sync::client::transport::{Answerer, Outgoing};
 use carrier_sync::client::{Transport, TransportConfig};
 use carrier_sync::device::{DeviceId, DeviceUpdate, IntegrationId, TenantId, UpdateBatch};
 use carrier_sync::simulator::{SimulatedAccount, Simulator, SimulatorConfig};
@@ -78,7 +81,8 @@ impl Answers {
                 panic!("credentials in every request");
             };
             let call = Outgoing {
-                url: to.address(request).expect("an address"),
+                url: to.address(request, None).expect("an address"),
+                of: Answerer::Carrier,
                 proof,
                 body: None,
             };
@@ -157,11 +161,16 @@ fn transport() -> Transport {
 
 fn destination(simulator: &Simulator, answers: &Answers) -> Destination {
     let authorization = answers.carrier.authorize(&answers.account).expect("a key");
+    let Authorization::Basic { user, password } = &authorization else {
+        panic!("a key in every request");
+    };
+    let proof = Proof::Headers(basic_header(user, password));
     Destination {
         carrier: answers.carrier,
         base: parse_base_url(&simulator.base_url(), true).expect("an address"),
         scrubber: Scrubber::new(&answers.account, &authorization),
-        proof: Proof::new(&authorization).expect("fit for a header"),
+        proof,
+        egress: Egress::default(),
         timeout: Duration::from_secs(30),
     }
 }

@@ -23,7 +23,7 @@ pub use crate::actors::system::in_system;
 use crate::actors::writer::WriterPolicy;
 use crate::actors::{DbWriterActor, LeaseKeeper, Supervisor, WriterHandle};
 use crate::client::{
-    CarrierLimits, Limits, RateLimit, SetUpError, Tier, Transport, TransportConfig,
+    CarrierLimits, Limits, RateLimit, SetUpError, Tier, Tokens, Transport, TransportConfig,
 };
 use crate::clock::Clock;
 use crate::config::{CarrierConfig, Config, DatabaseConfig};
@@ -114,6 +114,7 @@ impl App {
         let builder = JobBuilder {
             transport,
             limits,
+            tokens: Tokens::default(),
             clock: Arc::clone(&clock),
             carriers,
             opener: Opener::new(config.secrets.keys.clone())?,
@@ -306,6 +307,8 @@ fn carrier_settings(carrier: &CarrierConfig, config: &Config) -> CarrierSettings
             max_calls: carrier.max_calls_per_sync.into(),
             max_fallback_calls: carrier.max_fallback_calls as usize,
             slice_calls: carrier.slice.into(),
+            calls_per_day: carrier.calls_per_day,
+            calls_per_month: carrier.calls_per_month,
             device_info_every: carrier.device_info_every,
             max_concurrency: carrier.max_concurrency,
             max_batch_rows: config.writer.max_batch_rows,

@@ -35,6 +35,8 @@ pub struct Capabilities {
     pub limits: Text,
     /// What exists per device only, the most important first: what a device's turn is for.
     pub details: Cow<'static, [Detail]>,
+    /// What it says of a SIM that its cycle has ended: a prepaid quota that has expired.
+    pub ended: Ended,
     /// What a device that the complete listing leaves out and that is not found by its name is taken for.
     pub gone: Gone,
     /// What is known to be missing or assumed, a sentence each.
@@ -48,7 +50,13 @@ impl Capabilities {
         self.usage == Source::PerDevice
     }
 
-    /// Whether a device's billing cycle is asked for once per cycle, so that the stored one is worth reading.
+    /// Whether the stored billing cycles are worth reading before a sync.
+    #[must_use]
+    pub fn needs_stored_cycles(&self) -> bool {
+        self.keeps_cycles() || self.ended == Ended::Deactivates
+    }
+
+    /// Whether a device's billing cycle is asked for once per cycle.
     #[must_use]
     pub fn keeps_cycles(&self) -> bool {
         self.details
@@ -142,6 +150,15 @@ pub enum Due {
     EveryTurn,
     /// When the stored cycle is not known or has ended.
     OncePerCycle,
+}
+
+/// What is known of a SIM whose stored cycle has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// A new one has begun.
+    Renews,
+    /// The SIM was deactivated with it, though the listing does not say so.
+    Deactivates,
 }
 
 /// What a device is taken for that the carrier does not know any more.

@@ -13,6 +13,7 @@
 //! | `iccid.rs` | SIM numbers and their check digit |
 //! | `lenient.rs` | reading JSON that breaks its own documentation |
 //! | `numbered.rs` | listings in numbered pages whose end a header tells |
+//! | `matrix.rs` | all of them as a page of documentation |
 //! | `paging.rs` | the walk over pages that most carriers share |
 //! | `quantity.rs` | amounts of data, exactly; used and remaining apart |
 //! | `record.rs` | what an answer says, in one vocabulary for all carriers |
@@ -31,6 +32,7 @@ pub mod calendar;
 pub mod capability;
 pub mod iccid;
 pub mod lenient;
+pub mod matrix;
 pub mod numbered;
 pub mod paging;
 pub mod quantity;

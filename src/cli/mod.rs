@@ -20,6 +20,7 @@ mod run;
 mod runtime;
 mod secrets;
 mod simulate;
+pub mod simulate_dialect;
 mod sync_bar;
 mod table;
 mod verdict;

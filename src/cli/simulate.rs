@@ -6,13 +6,15 @@
 use std::{
     fmt::{self, Write as _},
     io::Write as _,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     process::ExitCode,
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
 
+use super::simulate_dialect::{self, CarrierChoice};
+use crate::simulator::dialects::Dialect;
 use crate::simulator::{Billing, FaultList, Latency, SimulatedAccount, Simulator, SimulatorConfig};
 
 /// How the organisations pay.
@@ -28,10 +30,22 @@ pub enum BillingChoice {
 
 /// Run a simulated carrier on this machine.
 ///
-/// It speaks Hologram's REST API over fleets of any size and tells the truth about them, so that
-/// what the service wrote can be compared. The same seed gives the same fleets. Ctrl-C ends it.
+/// It speaks Hologram's REST API, or another carrier's with --carrier, over fleets of any size and tells the
+/// truth about them, so that what the service wrote can be compared. The same seed gives the same fleets.
+/// Ctrl-C ends it.
+///
+/// The others have their published limits; of the flags below they know --listen, --devices, --accounts,
+/// --seed, --latency, --now and --token-lifetime.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SimulateArgs {
+    /// Whose API it speaks
+    #[arg(long, value_enum, default_value_t = CarrierChoice::Hologram)]
+    pub carrier: CarrierChoice,
+
+    /// How long a token is valid, for carriers that sell tokens [default: the carrier's]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub token_lifetime: Option<Duration>,
+
     /// Address to listen on; loopback only, because the keys are shown. Port 0 takes a free port
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8099")]
     pub listen: SocketAddr,
@@ -157,13 +171,7 @@ pub enum SimulateError {
 /// # Errors
 /// [`SimulateError`] says what to do instead.
 pub fn start(args: &SimulateArgs) -> Result<Simulator, SimulateError> {
-    let address = args.listen;
-    if !address.ip().is_loopback() {
-        return Err(SimulateError::NotLoopback(address));
-    }
-    let listener =
-        TcpListener::bind(address).map_err(|source| SimulateError::Listen { address, source })?;
-    Ok(Simulator::start(args.config(), listener)?)
+    Ok(Simulator::start(args.config(), args.listener()?)?)
 }
 
 /// Runs until Ctrl-C or SIGTERM, on any tokio runtime with I/O enabled.
@@ -180,6 +188,9 @@ pub async fn run(args: SimulateArgs) -> ExitCode {
 }
 
 async fn serve(args: &SimulateArgs) -> Result<(), SimulateError> {
+    if let Some(dialect) = args.carrier.dialect() {
+        return serve_dialect(args, dialect).await;
+    }
     let simulator = start(args)?;
     // A closed pipe must not end the simulator: who reads its output is not who uses it.
     let _ = write!(
@@ -192,6 +203,22 @@ async fn serve(args: &SimulateArgs) -> Result<(), SimulateError> {
     );
     told_to_stop().await?;
     let calls = simulator.calls().total;
+    tokio::task::spawn_blocking(|| simulator.stop())
+        .await
+        .map_err(std::io::Error::other)??;
+    let _ = writeln!(std::io::stdout(), "stopped after {calls} calls");
+    Ok(())
+}
+
+async fn serve_dialect(args: &SimulateArgs, dialect: Dialect) -> Result<(), SimulateError> {
+    let simulator = simulate_dialect::start(args, dialect)?;
+    let _ = write!(
+        std::io::stdout(),
+        "{}",
+        simulate_dialect::Introduction(&simulator)
+    );
+    told_to_stop().await?;
+    let calls = simulator.calls().arrivals.len();
     tokio::task::spawn_blocking(|| simulator.stop())
         .await
         .map_err(std::io::Error::other)??;

@@ -1,13 +1,35 @@
 //! `http.allowed_hosts`: the operator's own list of carriers' hosts. Narrows what the guard against
 //! private addresses leaves open; opens nothing by itself.
 
+use std::sync::Arc;
+
 use url::{Host, Url};
 
-use super::egress::EgressRefused;
+use super::egress::{EgressRefused, check_address};
+
+/// Both guards together: for addresses that a carrier names.
+#[derive(Debug, Clone, Default)]
+pub struct Egress {
+    /// Whether http and private addresses may be called.
+    pub allow_private_hosts: bool,
+    /// The operator's list.
+    pub allowed_hosts: AllowedHosts,
+}
+
+impl Egress {
+    /// Whether `url`, which errors call `what`, may be called.
+    ///
+    /// # Errors
+    /// [`EgressRefused`]; of the address it tells the host at most.
+    pub fn check(&self, url: &Url, what: &'static str) -> Result<(), EgressRefused> {
+        check_address(what, url, self.allow_private_hosts)?;
+        self.allowed_hosts.check(url)
+    }
+}
 
 /// The hosts that may be called. The default lists none and so allows all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AllowedHosts(Vec<Entry>);
+pub struct AllowedHosts(Arc<[Entry]>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Entry {

@@ -1,18 +1,21 @@
 //! One call: a permit for each attempt, a few attempts, and the page that the answer holds.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use http::HeaderMap;
+use reqwest::header::HeaderMap;
 use url::Url;
 
 use super::caller::Caller;
+use super::destination::{Destination, Proof};
 use super::error::CallError;
-use super::limits::{Paused, UnnamedPause};
+use super::limits::{Paused, Permit, UnnamedPause};
+use super::meter::CallMeter;
+use super::purchase::TokenSource;
 use super::retry::backoff;
-use super::transport::{Destination, Failure, Outgoing, OutgoingBody, Proof, Received, Transport};
+use super::token::HeldToken;
+use super::transport::{Answerer, Failure, Outgoing, OutgoingBody, Received, Transport};
 use crate::carriers::{Answer, Page, ReadError, Request, Target, Walk};
 use crate::clock::Clock;
 use crate::tenure::Tenure;
@@ -22,62 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Redirects that are followed within one host.
 const MAX_REDIRECTS: usize = 5;
-
-/// Counts what one sync spends, and stops it at its budget.
-#[derive(Debug)]
-pub struct CallMeter {
-    budget: u64,
-    calls: AtomicU64,
-    answers: AtomicU64,
-    waited_ms: AtomicU64,
-}
-
-impl CallMeter {
-    /// A meter that allows `budget` attempts.
-    #[must_use]
-    pub fn new(budget: u64) -> Self {
-        Self {
-            budget,
-            calls: AtomicU64::new(0),
-            answers: AtomicU64::new(0),
-            waited_ms: AtomicU64::new(0),
-        }
-    }
-
-    /// Attempts made so far, retries included.
-    #[must_use]
-    pub fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
-    }
-
-    /// Whether the carrier has answered at all: its address and our credentials work.
-    #[must_use]
-    pub fn answered(&self) -> bool {
-        self.answers.load(Ordering::Relaxed) > 0
-    }
-
-    /// Time spent waiting for permits, of all calls together.
-    #[must_use]
-    pub fn waited(&self) -> Duration {
-        Duration::from_millis(self.waited_ms.load(Ordering::Relaxed))
-    }
-
-    fn spend(&self) -> Result<(), CallError> {
-        let spent = self
-            .calls
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| {
-                (calls < self.budget).then_some(calls + 1)
-            });
-        spent.map(drop).map_err(|_| CallError::BudgetSpent {
-            budget: self.budget,
-        })
-    }
-
-    fn has_waited(&self, since: Instant) {
-        let waited_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.waited_ms.fetch_add(waited_ms, Ordering::Relaxed);
-    }
-}
 
 /// Calls of one account.
 #[derive(Debug)]
@@ -113,9 +60,10 @@ impl CarrierClient {
         let Some(request) = walk.request() else {
             return Ok(None);
         };
-        let mut attempt = 1;
+        let (mut attempt, mut is_renewed) = (1, false);
         loop {
-            let setback = match self.attempt(&request, walk, meter).await? {
+            let attempted = self.attempt(&request, walk, meter, &mut is_renewed).await?;
+            let setback = match attempted {
                 Ok(page) => return Ok(Some(page)),
                 Err(setback) => setback,
             };
@@ -131,67 +79,146 @@ impl CarrierClient {
         }
     }
 
+    /// One attempt, with the redirects on its way. A call whose token is refused goes on with another,
+    /// once.
     async fn attempt<T>(
         &self,
         request: &Request,
         walk: &mut (dyn Walk<T> + '_),
         meter: &CallMeter,
+        is_renewed: &mut bool,
     ) -> Result<Result<Page<T>, Setback>, CallError> {
-        let Some(mut url) = self.destination.address(request) else {
-            return Err(CallError::Rejected {
-                reason: "the id cannot be part of an address".to_owned(),
-            });
-        };
-        for _ in 0..=MAX_REDIRECTS {
-            let (answer, sent, sent_at) = self.send(request, url, meter).await?;
+        let (mut moved, mut redirects) = (None, 0);
+        loop {
+            let Sent {
+                answer,
+                at,
+                at_utc,
+                token,
+            } = self.send(request, moved.clone(), meter).await?;
             match answer {
-                Ok(received) => return Ok(self.read(walk, &received, sent, sent_at)),
-                Err(Failure::Moved { to }) => url = to,
-                Err(failure) => return Ok(Err(self.setback(failure, sent))),
+                Ok(received) => return Ok(self.read(walk, &received, at, at_utc)),
+                Err(Failure::Moved { to }) if redirects < MAX_REDIRECTS => {
+                    (moved, redirects) = (Some(to), redirects + 1);
+                }
+                Err(Failure::Moved { .. }) => {
+                    return Err(CallError::Rejected {
+                        reason: format!("more than {MAX_REDIRECTS} redirects"),
+                    });
+                }
+                // A 403 says that these credentials may not, whatever token they buy.
+                Err(Failure::Unauthorized { status, .. })
+                    if status != 403 && !*is_renewed && give_back(token.as_ref()) =>
+                {
+                    *is_renewed = true;
+                }
+                Err(failure) => return Ok(Err(self.setback(failure, at))),
             }
         }
-        Err(CallError::Rejected {
-            reason: format!("more than {MAX_REDIRECTS} redirects"),
+    }
+
+    /// One request on the wire: a token, a permit, a unit of the budget, an answer.
+    async fn send<'a>(
+        &'a self,
+        request: &Request,
+        moved: Option<Url>,
+        meter: &CallMeter,
+    ) -> Result<Sent<'a>, CallError> {
+        let source = self.token_source(request);
+        let mut token = match source {
+            Some(source) => Some(self.token(source, meter).await?),
+            None => None,
+        };
+        let url = match moved {
+            Some(url) => url,
+            None => {
+                let account = token.as_ref().and_then(|token| token.account.as_deref());
+                self.destination.address(request, account)?
+            }
+        };
+        let mut permit = self.permit(&request.class, meter).await?;
+        // The wait may have outlived the token. What buys the next may need the permit, where one call at
+        // a time is allowed.
+        if let Some(source) = source {
+            token = match source.keeper.in_hand() {
+                Some(newest) => Some(newest),
+                None => {
+                    drop(permit);
+                    let bought = self.token(source, meter).await?;
+                    permit = self.permit(&request.class, meter).await?;
+                    Some(bought)
+                }
+            };
+        }
+        meter.spend()?;
+        let at_utc = self.clock.now();
+        let call = Outgoing {
+            url,
+            of: match request.to {
+                Target::Below(_) => Answerer::Carrier,
+                Target::Download(_) => Answerer::FileHost,
+            },
+            proof: self.proof(request, token.as_deref()),
+            body: request.body.as_deref().map(json),
+        };
+        let answer = self.on_the_wire(call, at_utc).await;
+        if answer.is_ok() {
+            meter.was_answered();
+        }
+        Ok(Sent {
+            answer,
+            at: permit.sent,
+            at_utc,
+            token: source.zip(token),
         })
     }
 
-    /// One request on the wire: a permit, a unit of the budget, an answer.
-    async fn send(
+    /// The right to make one call, for as long as it is held.
+    pub(super) async fn permit(
         &self,
-        request: &Request,
-        url: Url,
+        class: &str,
         meter: &CallMeter,
-    ) -> Result<(Result<Received, Failure>, Instant, DateTime<Utc>), CallError> {
+    ) -> Result<Permit<'_>, CallError> {
         let waiting_since = Instant::now();
-        let permit = self.limiter.acquire(&request.class, PATIENCE).await;
+        let permit = self.limiter.acquire(class, PATIENCE).await;
         meter.has_waited(waiting_since);
         let permit = permit.map_err(|paused| self.throttled_for(paused))?;
         // As late as can be: the wait may have been long, and the process may have been frozen.
-        if !self.tenure.is_held() {
-            return Err(CallError::LeaseLost);
+        if self.tenure.is_held() {
+            Ok(permit)
+        } else {
+            Err(CallError::LeaseLost)
         }
-        meter.spend()?;
-        let now = self.clock.now();
-        let call = Outgoing {
-            url,
-            proof: self.proof(request),
-            body: request.body.as_deref().map(json),
-        };
+    }
+
+    pub(super) async fn on_the_wire(
+        &self,
+        call: Outgoing<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Received, Failure> {
         let (answer, hint) = self.transport.send(&self.destination, call, now).await;
         if let Some(hint) = hint {
             self.limiter.learn(hint);
         }
-        if answer.is_ok() {
-            meter.answers.fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+
+    /// Who sells the token that `request` carries, if it carries one.
+    fn token_source(&self, request: &Request) -> Option<&TokenSource> {
+        match (&self.destination.proof, &request.to) {
+            (Proof::Token(source), Target::Below(_)) => Some(source),
+            _ => None,
         }
-        Ok((answer, permit.sent, now))
     }
 
     /// What proves who we are to the carrier; nothing where the address is the key.
-    fn proof(&self, request: &Request) -> HeaderMap {
+    fn proof(&self, request: &Request, token: Option<&HeldToken>) -> HeaderMap {
         match (&self.destination.proof, &request.to) {
+            (_, Target::Download(_)) => HeaderMap::new(),
             (Proof::Headers(headers), Target::Below(_)) => headers.clone(),
-            _ => HeaderMap::new(),
+            (Proof::Token(_), Target::Below(_)) => {
+                token.map(|token| token.headers.clone()).unwrap_or_default()
+            }
         }
     }
 
@@ -233,7 +260,7 @@ impl CarrierClient {
     }
 
     /// Judges a failed attempt and, where the carrier asks for it, pauses the whole account.
-    fn setback(&self, failure: Failure, sent: Instant) -> Setback {
+    pub(super) fn setback(&self, failure: Failure, sent: Instant) -> Setback {
         match failure {
             Failure::Throttled { pause } => {
                 let pause = self.pause(pause, sent);
@@ -285,6 +312,22 @@ impl CarrierClient {
     }
 }
 
+/// A request that has been sent.
+struct Sent<'a> {
+    answer: Result<Received, Failure>,
+    at: Instant,
+    at_utc: DateTime<Utc>,
+    /// The token that it carried, and whose it is.
+    token: Option<(&'a TokenSource, Arc<HeldToken>)>,
+}
+
+/// Gives a refused token back; says whether there was one.
+fn give_back(token: Option<&(&TokenSource, Arc<HeldToken>)>) -> bool {
+    token
+        .inspect(|(source, token)| source.keeper.refused(token))
+        .is_some()
+}
+
 fn json(text: &str) -> OutgoingBody<'_> {
     OutgoingBody {
         content_type: "application/json",
@@ -293,13 +336,13 @@ fn json(text: &str) -> OutgoingBody<'_> {
 }
 
 /// A failed attempt: what to tell if it was the last, and whether to try again.
-struct Setback {
-    error: CallError,
-    worth_retrying: bool,
+pub(super) struct Setback {
+    pub(super) error: CallError,
+    pub(super) worth_retrying: bool,
 }
 
 impl Setback {
-    fn last(error: CallError) -> Self {
+    pub(super) fn last(error: CallError) -> Self {
         Self {
             error,
             worth_retrying: false,

@@ -15,22 +15,33 @@ use url::{Host, Url};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EgressRefused {
     /// Not an absolute URL.
-    #[error("api_base_url is not a URL: {0}; expected something like https://api.example.com/v1")]
-    NotAUrl(String),
+    #[error("{what} is not a URL: {why}; expected something like https://api.example.com/v1")]
+    NotAUrl {
+        /// Which address.
+        what: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Anything but https.
-    #[error(
-        "api_base_url must use https, not {scheme} (http.allow_private_hosts = true allows http)"
-    )]
+    #[error("{what} must use https, not {scheme} (http.allow_private_hosts = true allows http)")]
     NotHttps {
+        /// Which address.
+        what: &'static str,
         /// The scheme found.
         scheme: String,
     },
     /// User name or password in the URL.
-    #[error("api_base_url must not hold a user name or password; use the key of the integration")]
-    UserInfo,
+    #[error("{what} must not hold a user name or password; use the key of the integration")]
+    UserInfo {
+        /// Which address.
+        what: &'static str,
+    },
     /// A query or fragment, which a path cannot be appended to.
-    #[error("api_base_url must not hold a query or fragment")]
-    Query,
+    #[error("{what} must not hold a query or fragment")]
+    Query {
+        /// Which address.
+        what: &'static str,
+    },
     /// A host that the operator's list does not name.
     #[error("{host} is not among http.allowed_hosts and must not be called")]
     NotListed {
@@ -53,24 +64,51 @@ pub enum EgressRefused {
 /// # Errors
 /// [`EgressRefused`] before any DNS answer is used.
 pub fn parse_base_url(text: &str, allow_private: bool) -> Result<Url, EgressRefused> {
-    let url = Url::parse(text.trim()).map_err(|error| EgressRefused::NotAUrl(error.to_string()))?;
+    parse_address("api_base_url", text, allow_private)
+}
+
+/// An address to call, which errors call `what`.
+///
+/// # Errors
+/// As [`parse_base_url`].
+pub fn parse_address(
+    what: &'static str,
+    text: &str,
+    allow_private: bool,
+) -> Result<Url, EgressRefused> {
+    let url = Url::parse(text.trim()).map_err(|error| EgressRefused::NotAUrl {
+        what,
+        why: error.to_string(),
+    })?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(EgressRefused::Query { what });
+    }
+    check_address(what, &url, allow_private)?;
+    Ok(url)
+}
+
+/// Whether `url`, which errors call `what`, may be called, by its text.
+///
+/// # Errors
+/// [`EgressRefused`]; of the address it tells the host at most.
+pub fn check_address(
+    what: &'static str,
+    url: &Url,
+    allow_private: bool,
+) -> Result<(), EgressRefused> {
     let http_allowed = allow_private && url.scheme() == "http";
     if url.scheme() != "https" && !http_allowed {
-        return Err(EgressRefused::NotHttps {
-            scheme: url.scheme().to_owned(),
-        });
+        let scheme = url.scheme().to_owned();
+        return Err(EgressRefused::NotHttps { what, scheme });
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(EgressRefused::UserInfo);
+        return Err(EgressRefused::UserInfo { what });
     }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(EgressRefused::Query);
-    }
-    if !allow_private && !names_public_host(&url) {
+    if !allow_private && !names_public_host(url) {
         let host = url.host_str().unwrap_or_default().to_owned();
         return Err(EgressRefused::NotPublic { host });
     }
-    Ok(url)
+    Ok(())
 }
 
 fn names_public_host(url: &Url) -> bool {

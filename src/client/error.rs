@@ -47,6 +47,12 @@ pub enum CallError {
         /// The cap.
         limit_bytes: usize,
     },
+    /// There is no token, without which nothing can be asked: the next sync tries again.
+    #[error("no token from the carrier: {reason}")]
+    NoToken {
+        /// What happened; in the carrier's words where it has any.
+        reason: String,
+    },
     /// The address may not be called (`http.allow_private_hosts`).
     #[error("{reason}")]
     Forbidden {
@@ -56,9 +62,11 @@ pub enum CallError {
     /// The integration is no longer ours: end without a word.
     #[error("the lease of the integration has run out")]
     LeaseLost,
-    /// The sync has made all the calls it may (`max_calls_per_sync`).
-    #[error("call budget of {budget} spent (max_calls_per_sync)")]
+    /// The sync has made all the calls it may.
+    #[error("call budget of {budget} spent ({name})")]
     BudgetSpent {
+        /// The setting: `max_calls_per_sync`, `calls_per_day`, `calls_per_month`.
+        name: &'static str,
         /// The budget.
         budget: u64,
     },

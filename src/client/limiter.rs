@@ -207,8 +207,8 @@ impl AccountLimiter {
         self.silence().throttle.answered();
     }
 
-    /// The carrier said what is left. Called with the answer's own permit dropped: calls that still
-    /// have one may not have been counted by the carrier and are taken off.
+    /// The carrier said what is left. Calls that still have a permit may not have been counted by it and are
+    /// taken off; so is the one that was answered, where it still has its own: careful by one.
     pub fn learn(&self, hint: LimitHint) {
         let in_flight = self.in_flight.load(Ordering::Relaxed);
         let in_flight = u64::try_from(in_flight).unwrap_or(u64::MAX);

@@ -7,12 +7,14 @@
 //! ```text
 //!  Request ─► permit ─────────────► send ─► status, body cap ─► Walk::read ─► Page
 //!             pause · pace · rate    │            │                  │
-//!             account, then host     └── retry ◄──┴─ CallError ◄─────┘
+//!             class, account, host   └── retry ◄──┴─ CallError ◄─────┘
 //! ```
 //!
 //! | file | holds |
 //! |---|---|
-//! | `call.rs` | one call: permit, attempts, page |
+//! | `call.rs` | one call: token, permit, attempts, page |
+//! | `destination.rs` | where an account's requests go and what they prove themselves with |
+//! | `meter.rs` | what one sync spends |
 //! | `transport.rs` | one attempt: request out, status and capped body in |
 //! | `error.rs` | [`CallError`], named by what the caller does next |
 //! | `limits.rs` | what a carrier allows; all limiters of the process |
@@ -25,6 +27,9 @@
 //! | `gate.rs` | one scope: a rate and windows, waited for and taken apart |
 //! | `rate.rs` | a steady rate with a burst |
 //! | `window.rs` | pure: at most so many calls in any interval of a length |
+//! | `token.rs` | one account's token: bought by one at a time, renewed, given back |
+//! | `tokens.rs` | the keepers of all accounts' tokens |
+//! | `purchase.rs` | buying a token: where, with what, and what a refusal means |
 //! | `throttle.rs` | pure: what a 429 does to an account's pace |
 //! | `hint.rs` | pure: what a carrier says is left |
 //! | `monotonic.rs` | the clock of the limits |
@@ -38,6 +43,7 @@ pub mod allowed_hosts;
 pub mod call;
 pub mod caller;
 mod class;
+pub mod destination;
 pub mod egress;
 pub mod error;
 pub mod gate;
@@ -46,21 +52,27 @@ mod host;
 pub mod limiter;
 pub mod limits;
 mod line;
+pub mod meter;
 mod monotonic;
+pub mod purchase;
 pub mod rate;
 pub mod retry;
 pub mod scrub;
 pub mod throttle;
+pub mod token;
+pub mod tokens;
 pub mod transport;
 pub mod window;
 
 pub use allowed_hosts::AllowedHosts;
-pub use call::{CallMeter, CarrierClient};
+pub use call::CarrierClient;
 pub use caller::Caller;
 pub use error::{CallError, SetUpError};
 pub use gate::Tier;
 pub use hint::LimitHint;
 pub use limits::{AccountLimiter, CarrierLimits, Limits};
+pub use meter::CallMeter;
 pub use rate::RateLimit;
+pub use tokens::Tokens;
 pub use transport::{Transport, TransportConfig};
 pub use window::Window;

@@ -1,9 +1,13 @@
 //! Carriers' texts made fit to show: short, on one line, and without our secrets, which a carrier
 //! may echo in an error body.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::carriers::token::SecretHeaders;
 use crate::carriers::{Account, Authorization, TokenRequest};
 
 /// Longest text of a carrier's that is passed on, in characters.
@@ -22,10 +26,45 @@ const WORDS: [&str; 8] = [
 /// Bodies above this are not searched for a message.
 const LARGEST_ERROR_BODY_BYTES: usize = 64 * 1024;
 
+/// Tokens that texts may still hold: the one in use and those before it that calls under way may carry.
+const TOKENS_REMEMBERED: usize = 3;
+
 /// Removes an account's secrets from texts.
 #[derive(Debug, Clone)]
 pub struct Scrubber {
     secrets: Vec<SecretString>,
+    tokens: SoldTokens,
+}
+
+/// The tokens of an account, of late: whoever keeps them adds to it, and every scrubber of the account,
+/// however old, knows them.
+#[derive(Debug, Clone, Default)]
+pub struct SoldTokens(Arc<Mutex<VecDeque<Vec<SecretString>>>>);
+
+impl SoldTokens {
+    /// A new token: what its headers hold beside the name of their scheme.
+    pub fn add(&self, headers: &SecretHeaders) {
+        let token = headers.iter().flat_map(|(_, value)| {
+            let words: Vec<&str> = value.expose_secret().split_whitespace().collect();
+            let secret = words.get(1..).filter(|rest| !rest.is_empty());
+            let secret = secret.unwrap_or(&words).iter();
+            let secret: Vec<SecretString> = secret.map(|&word| word.into()).collect();
+            secret.into_iter().flat_map(|word| forms(&word))
+        });
+        let token = token.collect();
+        // Every change under this lock leaves the list whole.
+        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.push_front(token);
+        tokens.truncate(TOKENS_REMEMBERED);
+    }
+
+    /// Before any other secret: a token may hold the key, and half of it would be left.
+    fn scrub(&self, clean: &mut String) {
+        let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for secret in tokens.iter().flatten() {
+            *clean = clean.replace(secret.expose_secret(), "[secret]");
+        }
+    }
 }
 
 impl Scrubber {
@@ -46,7 +85,16 @@ impl Scrubber {
             Authorization::Headers(_) | Authorization::Token(_) => {}
         }
         forms.retain(|form| !form.expose_secret().is_empty());
-        Self { secrets: forms }
+        Self {
+            secrets: forms,
+            tokens: SoldTokens::default(),
+        }
+    }
+
+    /// One that removes these tokens too, those that are still to come included.
+    #[must_use]
+    pub fn with_tokens(self, tokens: SoldTokens) -> Self {
+        Self { tokens, ..self }
     }
 
     /// `text` cut, on one line, each secret replaced by `[secret]`.
@@ -55,6 +103,7 @@ impl Scrubber {
     #[must_use]
     pub fn scrub(&self, text: &str) -> String {
         let mut clean = text.to_owned();
+        self.tokens.scrub(&mut clean);
         for secret in &self.secrets {
             clean = clean.replace(secret.expose_secret(), "[secret]");
         }
@@ -153,6 +202,25 @@ mod tests {
     fn a_key_at_the_cut_is_removed_whole() {
         let text = format!("{}s3cr3t-key", "x".repeat(LONGEST_TEXT_CHARS - 4));
         assert!(!scrubber().scrub(&text).contains("s3cr"));
+    }
+
+    #[test]
+    fn tokens_sold_after_the_scrubber_was_made_are_removed_and_so_is_the_one_before() {
+        let tokens = SoldTokens::default();
+        let scrubber = scrubber().with_tokens(tokens.clone());
+        tokens.add(&vec![(
+            "authorization".into(),
+            "Bearer t0ken-s3cr3t-key-1".into(),
+        )]);
+        tokens.add(&vec![
+            ("x-key".into(), "api-2".into()),
+            ("x-token".into(), "t0ken/2".into()),
+        ]);
+        let echo = "not t0ken-s3cr3t-key-1, api-2, t0ken/2 or t0ken%2F2, Bearer";
+        assert_eq!(
+            scrubber.scrub(echo),
+            "not [secret], [secret], [secret] or [secret], Bearer"
+        );
     }
 
     #[test]

@@ -1,24 +1,19 @@
 //! One attempt of one call: the request goes out, status and capped body come in. No permits, no
 //! retries, and no idea what a body means: of a refusal the carrier's dialect is asked.
 
-use std::borrow::Cow;
 use std::error::Error as _;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode, redirect};
-use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::destination::Destination;
 use super::egress::{EgressRefused, GuardedResolver};
 use super::error::SetUpError;
 use super::retry::retry_after;
-use super::scrub::{Scrubber, basic_credentials};
-use crate::carriers::token::SecretHeaders;
-use crate::carriers::{Authorization, Carrier, LimitHint, Request, Target, TokenRequest};
+use crate::carriers::LimitHint;
 
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("carrier-sync/", env!("CARGO_PKG_VERSION"));
@@ -97,93 +92,32 @@ pub struct Transport {
     config: TransportConfig,
 }
 
-/// Where one account's requests go and how they prove who they are.
-#[derive(Debug, Clone)]
-pub struct Destination {
-    /// Says which refusals mean "too fast".
-    pub carrier: &'static dyn Carrier,
-    /// Base address; paths are appended to it.
-    pub base: Url,
-    /// What proves who we are; its `Debug` shows no secret.
-    pub proof: Proof,
-    /// For one attempt, from connecting to the last byte.
-    pub timeout: Duration,
-    /// Cleans what the carrier says.
-    pub scrubber: Scrubber,
-}
-
-/// What proves who we are.
-#[derive(Debug, Clone)]
-pub enum Proof {
-    /// In every request, made once.
-    Headers(HeaderMap),
-    /// A token, which has to be bought.
-    Token(TokenRequest),
-}
-
-impl Proof {
-    /// The proof of `authorization`; its headers are marked so that nothing prints them.
-    ///
-    /// # Errors
-    /// When a header cannot carry a value (line breaks): which, never what.
-    pub fn new(authorization: &Authorization) -> Result<Self, UnfitHeader> {
-        Ok(match authorization {
-            Authorization::Basic { user, password } => Self::Headers(basic_header(user, password)),
-            Authorization::Headers(headers) => Self::Headers(secret_headers(headers)?),
-            Authorization::Token(request) => Self::Token(request.clone()),
-        })
-    }
-}
-
-/// A header cannot carry what it should; names the header and not the value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the credentials do not fit the header {0}: they hold a line break or another control character"
-)]
-pub struct UnfitHeader(pub String);
-
-/// The header of HTTP Basic.
-#[must_use]
-pub fn basic_header(user: &str, password: &SecretString) -> HeaderMap {
-    let text = format!(
-        "Basic {}",
-        basic_credentials(user, password).expose_secret()
-    );
-    #[expect(clippy::expect_used, reason = "base64 is made of visible ASCII")]
-    let mut header = HeaderValue::try_from(text).expect("a header can hold base64");
-    header.set_sensitive(true);
-    HeaderMap::from_iter([(AUTHORIZATION, header)])
-}
-
-/// Headers with secret values, marked so that nothing prints them.
-///
-/// # Errors
-/// [`UnfitHeader`] names the first that cannot carry its value.
-pub fn secret_headers(headers: &SecretHeaders) -> Result<HeaderMap, UnfitHeader> {
-    let mut map = HeaderMap::new();
-    for (name, value) in headers {
-        let unfit = || UnfitHeader(name.to_string());
-        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit())?;
-        let mut value = HeaderValue::try_from(value.expose_secret()).map_err(|_| unfit())?;
-        value.set_sensitive(true);
-        map.insert(key, value);
-    }
-    Ok(map)
-}
-
 /// One request on the wire.
-#[derive(Debug)]
+///
+/// No `Debug`: a download's address is a key, and so is what buys a token.
 pub struct Outgoing<'a> {
     /// Where, query included.
     pub url: Url,
+    /// Who answers.
+    pub of: Answerer,
     /// What proves who we are; empty for a download, whose address is its key.
     pub proof: HeaderMap,
     /// Makes it a POST.
     pub body: Option<OutgoingBody<'a>>,
 }
 
+/// Who answers a request, and so who can be believed about the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answerer {
+    /// The carrier.
+    Carrier,
+    /// A host of files that the carrier has named. It knows nothing of the account, and its words may
+    /// repeat the address.
+    FileHost,
+}
+
 /// What a POST sends.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct OutgoingBody<'a> {
     /// Its media type.
     pub content_type: &'static str,
@@ -191,24 +125,12 @@ pub struct OutgoingBody<'a> {
     pub text: &'a str,
 }
 
-/// A successful answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A successful answer. No `Debug`: it may hold a token, and personal data.
 pub struct Received {
     /// Decompressed, within the cap.
     pub body: Vec<u8>,
     /// As they came.
     pub headers: HeaderMap,
-}
-
-impl Destination {
-    /// Where `request` goes; `None` when no address can name what it asks for.
-    #[must_use]
-    pub fn address(&self, request: &Request) -> Option<Url> {
-        match &request.to {
-            Target::Below(path) => below(&self.base, path, &request.query),
-            Target::Download(url) => Some(url.0.clone()),
-        }
-    }
 }
 
 impl Transport {
@@ -263,12 +185,18 @@ impl Transport {
         call: Outgoing<'_>,
         now: DateTime<Utc>,
     ) -> (Result<Received, Failure>, Option<LimitHint>) {
+        let of = call.of;
         let response = match self.request(to, call).send().await {
             Ok(response) => response,
             Err(error) => return (Err(self.broken(to, error)), None),
         };
-        let hint = to.carrier.limit_hint(response.headers(), now);
-        (self.answer(to, response, now).await, hint)
+        match of {
+            Answerer::Carrier => {
+                let hint = to.carrier.limit_hint(response.headers(), now);
+                (self.answer(to, response, now).await, hint)
+            }
+            Answerer::FileHost => (self.file(to, response, now).await, None),
+        }
     }
 
     fn request(&self, to: &Destination, call: Outgoing<'_>) -> reqwest::RequestBuilder {
@@ -280,9 +208,13 @@ impl Transport {
                 .header(CONTENT_TYPE, HeaderValue::from_static(body.content_type))
                 .body(body.text.to_owned()),
         };
+        let accepted = match call.of {
+            Answerer::Carrier => "application/json",
+            Answerer::FileHost => "*/*",
+        };
         request
             .timeout(to.timeout)
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .header(ACCEPT, HeaderValue::from_static(accepted))
             .headers(call.proof)
     }
 
@@ -315,6 +247,32 @@ impl Transport {
             });
         }
         Err(refusal(status, pause, words))
+    }
+
+    /// A file. Its host sees no credentials, so it cannot refuse them, and it cannot say that a device
+    /// does not exist.
+    async fn file(
+        &self,
+        to: &Destination,
+        response: Response,
+        now: DateTime<Utc>,
+    ) -> Result<Received, Failure> {
+        let status = response.status();
+        if let Some(to) = moved(&response) {
+            return Err(Failure::Moved { to });
+        }
+        if !status.is_success() {
+            let pause = self.pause(&response, now);
+            return Err(match refusal(status, pause, || None) {
+                Failure::Unauthorized { .. } | Failure::NotFound => Failure::Rejected {
+                    reason: format!("status {}: the file is not there any more", status.as_u16()),
+                },
+                other => other,
+            });
+        }
+        let headers = response.headers().clone();
+        let body = self.body(to, response).await?;
+        Ok(Received { body, headers })
     }
 
     fn pause(&self, response: &Response, now: DateTime<Utc>) -> Option<Duration> {
@@ -418,25 +376,6 @@ fn refusal(
     }
 }
 
-/// `base` + path segments + query, each percent-encoded.
-///
-/// `None` for a segment of dots: no encoding keeps it from meaning "here" or "one up", so a device of
-/// this name would be asked for at another resource.
-fn below(base: &Url, path: &[String], query: &[(Cow<'static, str>, String)]) -> Option<Url> {
-    let is_dots = |segment: &String| matches!(segment.as_str(), "." | "..");
-    if path.iter().any(is_dots) {
-        return None;
-    }
-    let mut url = base.clone();
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty().extend(path);
-    }
-    if !query.is_empty() {
-        url.query_pairs_mut().extend_pairs(query);
-    }
-    Some(url)
-}
-
 /// Where a redirect leads. `None`: it is none, or leads to another scheme, host or port, where our
 /// credentials must not go.
 fn moved(response: &Response) -> Option<Url> {
@@ -457,29 +396,6 @@ fn moved(response: &Response) -> Option<Url> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn an_id_cannot_change_which_resource_is_asked_for() {
-        let base = Url::parse("https://api.example.com/api/1/").unwrap();
-        let request =
-            Request::of_device("devices/{id}", "../../a?b=c#d/e").with("orgid", "7&limit=1");
-        let Target::Below(path) = &request.to else {
-            panic!("below the base");
-        };
-        assert_eq!(
-            below(&base, path, &request.query).unwrap().as_str(),
-            "https://api.example.com/api/1/devices/..%2F..%2Fa%3Fb=c%23d%2Fe?orgid=7%26limit%3D1"
-        );
-    }
-
-    #[test]
-    fn a_base_without_a_trailing_slash_keeps_its_path() {
-        let base = Url::parse("https://api.example.com/api/1").unwrap();
-        assert_eq!(
-            below(&base, &["devices".to_owned()], &[]).unwrap().as_str(),
-            "https://api.example.com/api/1/devices"
-        );
-    }
 
     #[test]
     fn every_status_leads_to_one_decision() {

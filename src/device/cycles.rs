@@ -29,6 +29,13 @@ impl StoredCycles {
         cycle.filter(|cycle| cycle.holds(now))
     }
 
+    /// Whether the device's cycle has ended by `now`.
+    #[must_use]
+    pub fn has_ended(&self, device: &CarrierDeviceId, now: DateTime<Utc>) -> bool {
+        let cycle = self.0.get(device.as_str().trim());
+        cycle.is_some_and(|cycle| cycle.end() <= now)
+    }
+
     /// Devices whose cycle is current.
     #[must_use]
     pub fn current_count(&self, now: DateTime<Utc>) -> usize {

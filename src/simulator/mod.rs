@@ -1,8 +1,10 @@
-//! A carrier in a box: a Hologram-shaped API on loopback over a fleet of any size.
+//! Carriers in a box: a Hologram-shaped API on loopback over a fleet of any size.
 //!
 //! It is the independent witness of demos, tests, benches and chaos runs: it says what is true of
 //! its fleet by the carrier's documentation, not by the code under test. So it imports nothing of
 //! this project, and nothing here may be "shared" with the service for convenience.
+//!
+//! `dialects/` does the same for other carriers.
 //!
 //! A device is a pure function of seed, account, index and time, so a million cost nothing.
 //!
@@ -27,6 +29,7 @@ mod call_log;
 mod calls;
 mod config;
 mod device;
+pub mod dialects;
 mod draw;
 mod fault;
 mod fault_names;

@@ -9,9 +9,12 @@ use super::job::SyncJob;
 use super::merge::{Merged, OpenLines, UsageGap, add_cycle, add_detail, merge, sum_parts};
 use super::plan::Plan;
 use super::run::Run;
+use crate::carriers::capability::Ended;
 use crate::carriers::{Context, DeviceRecord, LineId, PageSizes};
 use crate::client::{CallError, CallMeter};
-use crate::device::{BillingCycle, ByteCount, CarrierDeviceId, DeviceInfo, StoredCycles, Usage};
+use crate::device::{
+    BillingCycle, ByteCount, CarrierDeviceId, DeviceInfo, SimStatus, StoredCycles, Usage,
+};
 
 /// Pages that are read for one line before its usage counts as unknown: half a million sessions in
 /// one cycle are an answer to another question, and would be held in memory.
@@ -94,9 +97,7 @@ impl Ask {
         match self {
             Self::Device(device) => {
                 let mut record = asking.device_record(&device).await?;
-                if let Some(cycle) = asking.stored_cycle(&device) {
-                    add_cycle(&mut record, cycle);
-                }
+                asking.add_stored(&device, &mut record);
                 let merged = asking.merge_alone(record);
                 let wants = asking.wants_alone(&merged);
                 Ok(asking.finish(&device, merged, wants).await)
@@ -116,8 +117,24 @@ impl Ask {
 
 impl Asking {
     /// The device's stored cycle, where it still holds.
-    pub fn stored_cycle(&self, device: &CarrierDeviceId) -> Option<BillingCycle> {
+    fn stored_cycle(&self, device: &CarrierDeviceId) -> Option<BillingCycle> {
         self.cycles.current(device, self.job.client.clock.now())
+    }
+
+    /// Puts what the store knows of the device where the answer cannot know it.
+    pub fn add_stored(&self, device: &CarrierDeviceId, record: &mut DeviceRecord) {
+        let can = self.job.carrier.capabilities();
+        // Where the carrier tells it at every turn, the stored cycle would contradict a corrected one.
+        if can.keeps_cycles()
+            && let Some(cycle) = self.stored_cycle(device)
+        {
+            add_cycle(record, cycle);
+        }
+        if can.ended == Ended::Deactivates
+            && self.cycles.has_ended(device, self.job.client.clock.now())
+        {
+            record.info.sim_status = Some(SimStatus::Deactivated);
+        }
     }
 
     /// A single answer is later than the report: the report is asked only where it says nothing of usage.
@@ -379,39 +396,6 @@ fn can_be_counted(
         return Err("its billing cycle began before the carrier's oldest records");
     }
     Ok(())
-}
-
-impl SyncJob {
-    /// Text that may quote the carrier, without secrets and of a length to be shown.
-    fn scrub(&self, text: &str) -> String {
-        self.client.destination.scrubber.scrub(text)
-    }
-
-    /// Logs what is odd about an answer as a whole, once.
-    pub fn tell_notice(&self, text: &str) {
-        let text = self.scrub(text);
-        if self.notices.is_new(&text) {
-            tracing::warn!(
-                carrier = self.carrier.code(),
-                integration.id = %self.integration_id,
-                notice = text,
-                "an answer is not as it was described"
-            );
-        }
-    }
-
-    /// Logs a value outside the carrier's vocabulary, once.
-    pub fn tell_unmapped(&self, text: &str) {
-        let text = self.scrub(text);
-        if self.notices.is_new(&text) {
-            tracing::warn!(
-                carrier = self.carrier.code(),
-                integration.id = %self.integration_id,
-                value = text,
-                "the carrier sent a value that is not in its vocabulary; stored as unknown"
-            );
-        }
-    }
 }
 
 #[cfg(test)]

@@ -359,6 +359,67 @@ pub(super) mod tests {
         assert!(book.recent.len() <= RECENT_MIN);
     }
 
+    fn cycle(from_day: u32, to_day: u32) -> BillingCycle {
+        let day = |day| Utc.with_ymd_and_hms(2026, 11, day, 0, 0, 0).single();
+        let bounds = day(from_day).zip(day(to_day));
+        bounds
+            .and_then(|(start, end)| BillingCycle::new(start, end, CycleSource::Reported))
+            .expect("a cycle")
+    }
+
+    /// What a report with one line of so many bytes says of that line and of another.
+    fn said(scope: ReportScope, is_complete: bool, own: Option<BillingCycle>) -> [Option<u64>; 2] {
+        let mut book = UsageBook::of(scope);
+        book.add(UsageRecord {
+            line: LineId::Number(1),
+            usage: LineUsage {
+                used: ByteCount::new(7),
+                ..LineUsage::default()
+            },
+        });
+        if is_complete {
+            book.complete();
+        }
+        [1, 2].map(|line| {
+            book.about(&LineId::Number(line), own)?
+                .used
+                .map(ByteCount::bytes)
+        })
+    }
+
+    #[test]
+    fn only_a_complete_report_that_is_defined_so_makes_an_absent_line_zero() {
+        let (month, own) = (cycle(1, 30), Some(cycle(5, 20)));
+        assert_eq!(said(ReportScope::Cycles, true, own), [Some(7), None]);
+        assert_eq!(
+            said(ReportScope::Cycle(month), true, None),
+            [Some(7), Some(0)]
+        );
+        assert_eq!(
+            said(ReportScope::Cycle(month), false, None),
+            [Some(7), None]
+        );
+    }
+
+    #[test]
+    fn a_report_since_an_instant_fits_the_cycles_that_began_then_and_no_others() {
+        let since = |day| ReportScope::Since(cycle(day, 28).start());
+        let own = Some(cycle(5, 20));
+        assert_eq!(said(since(5), true, own), [Some(7), Some(0)]);
+        assert_eq!(said(since(5), false, own), [Some(7), None]);
+        assert_eq!(
+            said(since(4), true, own),
+            [None, Some(0)],
+            "more than the cycle"
+        );
+        assert_eq!(
+            said(since(6), true, own),
+            [None, None],
+            "less than the cycle"
+        );
+        assert_eq!(said(since(5), true, None), [None, None], "of which cycle?");
+    }
+
     #[test]
     fn a_line_that_no_record_names_is_not_in_the_book() {
         let book = book([]);

@@ -12,12 +12,14 @@ use url::Url;
 use super::job::{Notices, SyncJob, SyncPolicy};
 use super::turns::Turns;
 use crate::carriers::custom::{CODE as CUSTOM, MANIFEST};
-use crate::carriers::{Account, Carrier, PageSizes, registry};
-use crate::client::egress::parse_base_url;
+use crate::carriers::{Account, Authorization, Carrier, PageSizes, TokenRequest, registry};
+use crate::client::allowed_hosts::Egress;
+use crate::client::destination::{Destination, Proof, basic_header, secret_headers};
+use crate::client::egress::{parse_address, parse_base_url};
 use crate::client::limits::CarrierLimits;
+use crate::client::purchase::{self, TokenSource, token_url};
 use crate::client::scrub::Scrubber;
-use crate::client::transport::{Destination, Proof};
-use crate::client::{AllowedHosts, CarrierClient, Limits, Transport};
+use crate::client::{AllowedHosts, CarrierClient, Limits, Tokens, Transport};
 use crate::clock::Clock;
 use crate::integration::{IntegrationRow, SecretColumn};
 use crate::manifests::Manifests;
@@ -27,8 +29,8 @@ use crate::tenure::{Epoch, Tenure};
 /// Nobody has called for the integration before this owner.
 const FIRST_OWNER: Epoch = Epoch(1);
 
-/// Of an integration whose own interval is none; it is refused before it is synced by it.
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(3_600);
+/// The setting of an integration that says where its token is bought.
+const TOKEN_URL: &str = "token_url";
 
 /// Longest interval, in minutes.
 pub const MINUTES_PER_YEAR: i64 = 525_600;
@@ -61,6 +63,8 @@ pub struct JobBuilder {
     pub transport: Transport,
     /// The process's permits.
     pub limits: Limits,
+    /// The process's tokens.
+    pub tokens: Tokens,
     /// Handed to every client.
     pub clock: Arc<dyn Clock>,
     /// By carrier code.
@@ -80,7 +84,20 @@ impl JobBuilder {
     /// [`Misconfigured`] naming the column, what it holds (never a secret) and what is allowed.
     pub fn build(&self, row: &IntegrationRow, tenure: Tenure) -> Result<SyncJob, Misconfigured> {
         let account = self.account(row)?;
-        let carrier = self.carrier(row, &account)?;
+        self.build_with(self.carrier(row, &account)?, row, tenure)
+    }
+
+    /// As [`build`](Self::build), whatever carrier the row names: for one that is in no registry.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_with(
+        &self,
+        carrier: &'static dyn Carrier,
+        row: &IntegrationRow,
+        tenure: Tenure,
+    ) -> Result<SyncJob, Misconfigured> {
+        let account = self.account(row)?;
         let settings = self.carriers.get(carrier.code()).ok_or_else(|| {
             Misconfigured(format!(
                 "the configuration has no section [carriers.{}]",
@@ -97,7 +114,7 @@ impl JobBuilder {
             pages: settings.pages,
             policy: settings.policy,
             notices: Notices::default(),
-            turns: Turns::every(interval(row).unwrap_or(DEFAULT_INTERVAL), self.clock.now()),
+            turns: Turns::from_round(rand::random::<u32>().into()),
         })
     }
 
@@ -142,12 +159,8 @@ impl JobBuilder {
         account: &Account,
         row: &IntegrationRow,
     ) -> Result<Url, Misconfigured> {
-        let own = row
-            .api_base_url
-            .as_deref()
-            .filter(|url| !url.trim().is_empty());
         let allow_private = self.transport.config().allow_private_hosts;
-        let address = match own {
+        let address = match own_base(row) {
             Some(own) => Cow::Borrowed(own),
             None => carrier
                 .base_url(account)
@@ -199,6 +212,19 @@ impl JobBuilder {
         let base = self.base(carrier, account, row)?;
         self.allowed_hosts.check(&base).map_err(|e| wrong(&e))?;
         let authorization = carrier.authorize(account).map_err(|e| wrong(&e))?;
+        let mut scrubber = Scrubber::new(account, &authorization);
+        let proof = match &authorization {
+            Authorization::Basic { user, password } => Proof::Headers(basic_header(user, password)),
+            Authorization::Headers(headers) => {
+                Proof::Headers(secret_headers(headers).map_err(|e| wrong(&e))?)
+            }
+            Authorization::Token(request) => {
+                let at = (&base, own_base(row).is_some());
+                let source = self.token_source((carrier, account), at, request)?;
+                scrubber = scrubber.with_tokens(source.keeper.sold());
+                Proof::Token(Arc::new(source))
+            }
+        };
         let host = host(&base);
         let at = (carrier.code(), &*host);
         let (limits, tenant) = (&settings.limits, row.tenant_id.as_str());
@@ -212,15 +238,60 @@ impl JobBuilder {
             destination: Destination {
                 carrier,
                 base,
-                scrubber: Scrubber::new(account, &authorization),
-                proof: Proof::new(&authorization).map_err(|e| wrong(&e))?,
+                scrubber,
+                proof,
                 timeout: settings.timeout,
+                egress: self.egress(),
             },
             tenure,
             max_attempts: settings.max_attempts,
             clock: Arc::clone(&self.clock),
         })
     }
+
+    /// Where and by whom the account's token is bought.
+    fn token_source(
+        &self,
+        (carrier, account): (&dyn Carrier, &Account),
+        (base, is_own): (&Url, bool),
+        request: &TokenRequest,
+    ) -> Result<TokenSource, Misconfigured> {
+        let wrong = |reason: &dyn std::fmt::Display| Misconfigured(reason.to_string());
+        let egress = self.egress();
+        let url = match account.setting(TOKEN_URL) {
+            Some(text) => parse_address("config.token_url", text, egress.allow_private_hosts)
+                .map_err(|e| wrong(&e))?,
+            None => token_url(&request.address, base, is_own)
+                .ok_or_else(|| wrong(&"the token endpoint has no address"))?,
+        };
+        let checked = egress.check(&url, "the address of the token endpoint");
+        checked.map_err(|e| wrong(&e))?;
+        let origin = base.origin().ascii_serialization();
+        let identity = (
+            carrier.code(),
+            origin,
+            url.as_str(),
+            purchase::identity(request),
+        );
+        Ok(TokenSource {
+            keeper: self.tokens.keeper(identity),
+            url,
+            request: request.clone(),
+        })
+    }
+
+    fn egress(&self) -> Egress {
+        Egress {
+            allow_private_hosts: self.transport.config().allow_private_hosts,
+            allowed_hosts: self.allowed_hosts.clone(),
+        }
+    }
+}
+
+/// The row's own base address, where it has one.
+fn own_base(row: &IntegrationRow) -> Option<&str> {
+    let own = row.api_base_url.as_deref();
+    own.filter(|url| !url.trim().is_empty())
 }
 
 /// A trailing dot names the same host.

@@ -7,8 +7,10 @@ use async_trait::async_trait;
 
 use super::turns::Turns;
 use crate::carriers::{Account, Carrier, Context, PageSizes};
-use crate::client::CarrierClient;
-use crate::device::{IntegrationId, StoredCycles, TenantId, UpdateBatch, WriteReceipt};
+use crate::client::{CallMeter, CarrierClient};
+use crate::device::{
+    IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
+};
 use crate::tenure::Tenure;
 
 /// Distinct unmapped values that are remembered; a carrier that sends more is only repeating noise.
@@ -19,6 +21,10 @@ const MAX_NOTICES: usize = 1_000;
 pub struct SyncPolicy {
     /// Calls that one sync may make, retries included.
     pub max_calls: u64,
+    /// Calls per day (UTC); 0: no budget.
+    pub calls_per_day: u64,
+    /// Calls per month (UTC); 0: no budget.
+    pub calls_per_month: u64,
     /// Devices that may be asked for one by one after a bulk listing left them out.
     pub max_fallback_calls: usize,
     /// Calls that may go to what the carrier tells per device only, while other values come in bulk.
@@ -32,6 +38,26 @@ pub struct SyncPolicy {
     /// Batches that may be with the writer at once; at least 1. One more than it has transactions at a
     /// time keeps the database from waiting for this sync.
     pub max_outstanding_batches: usize,
+}
+
+/// What one sync is given from the store.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// The linked devices.
+    pub devices: LinkedDevices,
+    /// Their billing cycles, where the carrier tells each once.
+    pub cycles: StoredCycles,
+    /// Calls that the integration's budget allows; `None`: it has none.
+    pub allowance: Option<Allowance>,
+}
+
+/// Calls that a budget allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// How many.
+    pub calls: u64,
+    /// The setting that says so.
+    pub name: &'static str,
 }
 
 /// One integration, ready to be synced again and again.
@@ -71,6 +97,17 @@ impl SyncJob {
         }
     }
 
+    /// What one sync may spend: its own bound, or what is left of a budget where that is less.
+    #[must_use]
+    pub fn meter(&self, allowance: Option<Allowance>) -> CallMeter {
+        match allowance {
+            Some(Allowance { calls, name }) if calls < self.policy.max_calls => {
+                CallMeter::of(calls, name)
+            }
+            _ => CallMeter::new(self.policy.max_calls),
+        }
+    }
+
     /// The same for a sync that begins now, over devices whose stored cycles are these.
     #[must_use]
     pub fn context_with(&self, cycles: &StoredCycles) -> Context<'_> {
@@ -78,6 +115,39 @@ impl SyncJob {
         Context {
             common_cycle: cycles.common(context.now),
             ..context
+        }
+    }
+}
+
+impl SyncJob {
+    /// Text that may quote the carrier, without secrets and of a length to be shown.
+    pub(super) fn scrub(&self, text: &str) -> String {
+        self.client.destination.scrubber.scrub(text)
+    }
+
+    /// Logs what is odd about an answer as a whole, once.
+    pub fn tell_notice(&self, text: &str) {
+        let text = self.scrub(text);
+        if self.notices.is_new(&text) {
+            tracing::warn!(
+                carrier = self.carrier.code(),
+                integration.id = %self.integration_id,
+                notice = text,
+                "an answer is not as it was described"
+            );
+        }
+    }
+
+    /// Logs a value outside the carrier's vocabulary, once.
+    pub fn tell_unmapped(&self, text: &str) {
+        let text = self.scrub(text);
+        if self.notices.is_new(&text) {
+            tracing::warn!(
+                carrier = self.carrier.code(),
+                integration.id = %self.integration_id,
+                value = text,
+                "the carrier sent a value that is not in its vocabulary; stored as unknown"
+            );
         }
     }
 }

@@ -11,6 +11,7 @@
 //! | `get_….1.headers` (optional) | the headers of that answer, `Name: value` a line |
 //! | `account.json` (optional) | what differs from [`given::Given::default`] |
 //! | `manifest.toml` (custom carriers) | the carrier's description |
+//! | `openapi.txt` (optional) | where it may depart from the vendor's document: `openapi.rs` |
 //! | `expected.json` | what must come out |
 //!
 //! Functions without files are not called. The ending of an answer says what the carrier sent
@@ -19,7 +20,7 @@
 //! In `expected.json` a device is what listing, single call and details say of it together, in that order;
 //! a request other than a GET begins with its method, and its body follows in the end.
 
-mod case;
+pub(crate) mod case;
 mod damage;
 mod given;
 
@@ -34,20 +35,20 @@ use serde_json::Value;
 
 use self::case::{parse_name, run};
 
-fn folder(carrier: &str) -> PathBuf {
+pub(crate) fn folder(carrier: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("src/carriers")
         .join(carrier)
 }
 
-fn entries(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     let read = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut paths: Vec<PathBuf> = read.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
 }
 
-fn cases(carrier: &dyn Carrier) -> Vec<PathBuf> {
+pub(crate) fn cases(carrier: &dyn Carrier) -> Vec<PathBuf> {
     let cases = entries(&folder(carrier.code()).join("testdata"));
     assert!(!cases.is_empty(), "{}: testdata is empty", carrier.code());
     cases

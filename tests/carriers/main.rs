@@ -3,4 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod both_forms;
 mod cases;
+mod generated;
+mod openapi;

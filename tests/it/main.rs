@@ -27,6 +27,7 @@ mod postgres;
 mod process;
 mod process_faults;
 mod scripted;
+mod simulated_carriers;
 mod simulator;
 mod simulator_faults;
 mod store;

@@ -118,7 +118,11 @@ fn the_budget_ends_a_sync_and_the_next_goes_on_with_those_left_out() {
     in_system(async {
         let simulator: Simulator = fleet::simulator(carrier(12));
         let folder = tempfile::tempdir().unwrap();
-        let settings = [("carriers.hologram.max_calls_per_sync", "5")];
+        // One at a time: of several at once a later one may be asked while an earlier one waits for a thread.
+        let settings = [
+            ("carriers.hologram.max_calls_per_sync", "5"),
+            ("carriers.hologram.max_concurrency", "1"),
+        ];
         let app = fleet::app(&fleet::sqlite_url(&folder), &settings);
         app.prepare().await.unwrap();
         let id = fleet::link_fleet(&app, &simulator, ALONE).await;

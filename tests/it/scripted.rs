@@ -16,6 +16,8 @@ pub struct Seen {
     pub at: Instant,
     /// Request line and headers.
     pub head: String,
+    /// What a POST sends.
+    pub body: String,
 }
 
 impl Seen {
@@ -159,10 +161,15 @@ async fn serve(
     log: &Mutex<Vec<Seen>>,
 ) -> Option<()> {
     let head = read_head(&mut stream).await?;
-    let seen = Seen {
+    let mut seen = Seen {
         at: Instant::now(),
         head,
+        body: String::new(),
     };
+    let length = seen.header("Content-Length").unwrap_or("0");
+    let mut body = vec![0; length.parse().ok()?];
+    stream.read_exact(&mut body).await.ok()?;
+    seen.body = String::from_utf8(body).ok()?;
     let number = {
         let mut log = log.lock().unwrap();
         log.push(seen.clone());

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::carriers::capability::{
-    AccountId, Capabilities, Credentials, Detail, Due, Gives, Gone, Setting, Source,
+    AccountId, Capabilities, Credentials, Detail, Due, Ended, Gives, Gone, Setting, Source,
 };
 
 /// Places of the details.
@@ -62,6 +62,7 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
             due: Due::EveryTurn,
         },
     ]),
+    ended: Ended::Renews,
     gone: Gone::Unsaid,
     gaps: Cow::Borrowed(&[
         Cow::Borrowed("the fields of the usage of a rate plan are not published"),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::manifest::{AuthKind, CycleRule, Fields, Manifest};
 use crate::carriers::capability::{
-    Capabilities, Credentials, Detail, Due, Gives, Gone, Setting, Source, Text,
+    Capabilities, Credentials, Detail, Due, Ended, Gives, Gone, Setting, Source, Text,
 };
 
 /// The table's line for any manifest.
@@ -30,6 +30,7 @@ pub(super) fn of_any() -> Capabilities {
         freshness: manifest("as the carrier's"),
         limits: manifest("as configured"),
         details: Cow::Borrowed(&[]),
+        ended: Ended::Renews,
         gone: Gone::Unsaid,
         gaps: Cow::Borrowed(&[Cow::Borrowed(
             "ordinary REST APIs only: JSON, one row per device, one cycle rule",

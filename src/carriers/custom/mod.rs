@@ -268,7 +268,7 @@ impl Carrier for Custom {
         let filling = Filling {
             context,
             page_size: rows,
-            device: Some(device),
+            device: Some(&spelt(manifest, device)),
             cycle: Some(*cycle),
         };
         let pager = Pager::new(&usage.paging);
@@ -345,7 +345,7 @@ fn single(
     let filling = Filling {
         context,
         page_size: 1,
-        device: Some(device),
+        device: Some(&spelt(manifest, device)),
         cycle: None,
     };
     let endpoint = Devices {
@@ -364,6 +364,15 @@ fn single_fields(manifest: &Manifest) -> Option<&Fields> {
     let listing = manifest.listing.as_ref();
     let listed = listing.map(|listing| &listing.get_ref().fields);
     manifest.single.get_ref().fields.as_ref().or(listed)
+}
+
+/// As addresses spell it.
+fn spelt(manifest: &Manifest, device: &CarrierDeviceId) -> String {
+    let name = device.as_str().trim();
+    match manifest.device.kind {
+        DeviceKind::Uuid => name.to_lowercase(),
+        _ => name.to_owned(),
+    }
 }
 
 /// A device that no carrier has: "not found" says that the credentials work.

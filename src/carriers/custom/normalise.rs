@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use serde_json::Value;
 
-use super::manifest::{Amount, CycleRule, Fields, Manifest, NetworkWord, TimeNumbers};
+use super::manifest::{Amount, CycleRule, DeviceKind, Fields, Manifest, NetworkWord, TimeNumbers};
 use super::wire::Path;
 use crate::carriers::calendar;
 use crate::carriers::lenient::Field;
@@ -15,6 +15,9 @@ use crate::carriers::rows::quote;
 use crate::carriers::walk::note_unmapped;
 use crate::carriers::{Answer, DeviceRecord, LineId, LineRecord};
 use crate::device::{ByteCount, CarrierDeviceId, CycleSource, DeviceInfo};
+
+/// In `network_status_when`: a state of the SIM that is not in `sim_status`.
+const ANY: &str = "*";
 
 /// What reading a page gathers beside its records.
 #[derive(Debug, Default)]
@@ -46,11 +49,18 @@ impl Manifest {
         let Field::Value(name) = fields.device.text(row) else {
             return Err(format!("{} leads to no device id", fields.device.as_str()));
         };
-        let device = CarrierDeviceId::parse(name.trim()).map_err(|error| error.to_string())?;
-        let iccid = fields
-            .iccid
-            .as_ref()
-            .and_then(|path| path.text(row).value());
+        let name = name.trim();
+        let (name, also) = match self.device.kind {
+            // One id in two spellings.
+            DeviceKind::Uuid => (name.to_lowercase(), Some(name.to_uppercase())),
+            _ => (name.to_owned(), None),
+        };
+        let device = CarrierDeviceId::parse(&name).map_err(|error| error.to_string())?;
+        let also = also.filter(|also| *also != name);
+        let iccid = fields.iccid.as_ref();
+        let iccid = iccid.and_then(|path| path.text(row).value());
+        let iccid = iccid.map(|iccid| iccid.trim().to_owned());
+        let iccid = iccid.filter(|iccid| !iccid.is_empty());
         let raw_sim = self.word(fields.sim_status.as_ref(), row, odd);
         let info = DeviceInfo {
             sim_status: raw_sim.as_deref().map(|word| self.sim(word, odd)),
@@ -62,6 +72,7 @@ impl Manifest {
             usage: self.line_usage(fields, row, answer, odd),
         };
         Ok(DeviceRecord {
+            also: also.and_then(|also| CarrierDeviceId::parse(&also).ok()),
             info,
             lines: vec![line],
             ..DeviceRecord::of(device)
@@ -81,7 +92,7 @@ impl Manifest {
     }
 
     fn sim(&self, word: &str, odd: &mut Oddities) -> crate::device::SimStatus {
-        match self.sim_status.get(word) {
+        match look_up(&self.sim_status, word) {
             Some(known) => (*known).into(),
             None => {
                 note_unmapped(&mut odd.unmapped, format!("sim status {:?}", quote(word)));
@@ -98,11 +109,11 @@ impl Manifest {
         row: &Value,
         odd: &mut Oddities,
     ) -> Option<crate::device::NetworkStatus> {
-        if let Some(decided) = raw_sim.and_then(|word| self.network_status_when.get(word)) {
-            return Some((*decided).into());
+        if let Some(decided) = raw_sim.and_then(|word| self.decided_by(word)) {
+            return Some(decided.into());
         }
         let word = self.word(fields.network_status.as_ref(), row, odd)?;
-        match self.network_status.get(&word) {
+        match look_up(&self.network_status, &word) {
             Some(known) => Some(NetworkWord::into(*known)),
             None => {
                 let text = format!("network status {:?}", quote(&word));
@@ -110,6 +121,16 @@ impl Manifest {
                 Some(crate::device::NetworkStatus::Unknown)
             }
         }
+    }
+
+    /// The network status that a state of the SIM decides: its own, or that of any state not listed.
+    fn decided_by(&self, word: &str) -> Option<NetworkWord> {
+        let own = look_up(&self.network_status_when, word);
+        let any = || {
+            let is_listed = look_up(&self.sim_status, word).is_some();
+            self.network_status_when.get(ANY).filter(|_| !is_listed)
+        };
+        own.or_else(any).copied()
     }
 
     fn line_usage(
@@ -209,6 +230,16 @@ impl Manifest {
             TimeNumbers::Milliseconds => DateTime::from_timestamp_millis(number),
         }
     }
+}
+
+/// A word of the carrier's, in whatever case it is sent.
+fn look_up<'m, T>(words: &'m BTreeMap<String, T>, word: &str) -> Option<&'m T> {
+    words.get(word).or_else(|| {
+        words
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(word))
+            .map(|(_, value)| value)
+    })
 }
 
 /// RFC 3339, the same without a zone (UTC), or a date (its first instant).

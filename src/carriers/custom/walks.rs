@@ -24,7 +24,8 @@ use crate::device::{BillingCycle, ByteCount, CarrierDeviceId};
 pub(super) struct Filling<'a> {
     pub(super) context: Context<'a>,
     pub(super) page_size: u32,
-    pub(super) device: Option<&'a CarrierDeviceId>,
+    /// As addresses name it.
+    pub(super) device: Option<&'a str>,
     pub(super) cycle: Option<BillingCycle>,
 }
 
@@ -69,10 +70,7 @@ impl Filling<'_> {
             .replace("{end}", &words(end, "%Y-%m-%dT%H:%M:%SZ"))
             .replace("{start_unix}", &words(start, "%s"))
             .replace("{end_unix}", &words(end, "%s"))
-            .replace(
-                "{device}",
-                self.device.map(CarrierDeviceId::as_str).unwrap_or_default(),
-            )
+            .replace("{device}", self.device.unwrap_or_default())
     }
 }
 
@@ -204,7 +202,10 @@ impl Endpoint for Devices {
         page: &mut Page<DeviceRecord>,
     ) -> Result<Next, ReadError> {
         let body = json(answer.body)?;
-        let rows = self.rows.rows(&body)?;
+        let rows = match &self.asked {
+            Some(_) => vec![self.rows.object(&body)?],
+            None => self.rows.rows(&body)?,
+        };
         let mut odd = Oddities::default();
         for (place, row) in rows.iter().enumerate() {
             match self.manifest.device(self.fields, row, answer, &mut odd) {
@@ -222,12 +223,12 @@ impl Endpoint for Devices {
             page.records.retain(is_same);
             match page.records.first_mut() {
                 Some(record) => record.device = asked.clone(),
-                None if page.unreadable.is_empty() => {
+                None => {
+                    let reason = page.unreadable.pop();
                     return Err(ReadError::Malformed(
-                        "the answer is about another device".into(),
+                        reason.unwrap_or_else(|| "the answer is about another device".into()),
                     ));
                 }
-                None => {}
             }
         }
         tell(page, odd, rows.len());

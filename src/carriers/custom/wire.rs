@@ -85,6 +85,21 @@ impl Path {
         Ok(rows)
     }
 
+    /// The one object that it leads to.
+    ///
+    /// # Errors
+    /// When it leads nowhere, or to something else.
+    pub(super) fn object<'v>(&self, answer: &'v Value) -> Result<&'v Value, ReadError> {
+        match self.first(answer) {
+            Some(row @ Value::Object(_)) => Ok(row),
+            Some(_) => Err(ReadError::Malformed(format!(
+                "{} is not an object",
+                self.text
+            ))),
+            None => Err(ReadError::Malformed(format!("{} leads nowhere", self.text))),
+        }
+    }
+
     /// Whether it ends in `[*]` and the list that it speaks of is there, if empty.
     fn is_of_elements(&self, answer: &Value) -> bool {
         let list = self.text.trim_end().strip_suffix("[*]");

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::carriers::capability::{Capabilities, Credentials, Detail, Due, Gives, Gone, Source};
+use crate::carriers::capability::{
+    Capabilities, Credentials, Detail, Due, Ended, Gives, Gone, Source,
+};
 
 pub(super) static CAPABILITIES: Capabilities = Capabilities {
     name: Cow::Borrowed("emnify"),
@@ -36,6 +38,7 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
             due: Due::EveryTurn,
         },
     ]),
+    ended: Ended::Renews,
     gone: Gone::Unsaid,
     gaps: Cow::Borrowed(&[
         Cow::Borrowed(

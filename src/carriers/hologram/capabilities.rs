@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::carriers::capability::{AccountId, Capabilities, Credentials, Gone, Source};
+use crate::carriers::capability::{AccountId, Capabilities, Credentials, Ended, Gone, Source};
 
 pub(super) static CAPABILITIES: Capabilities = Capabilities {
     name: Cow::Borrowed("Hologram"),
@@ -26,6 +26,7 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
     freshness: Cow::Borrowed("sessions count when they close; reports are refreshed hourly"),
     limits: Cow::Borrowed("no number published; 429, wait 5 to 10 s"),
     details: Cow::Borrowed(&[]),
+    ended: Ended::Renews,
     gone: Gone::Unsaid,
     gaps: Cow::Borrowed(&[
         Cow::Borrowed("pages of 1,000 devices are used by public clients, not documented"),

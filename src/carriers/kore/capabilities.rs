@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::carriers::capability::{Capabilities, Credentials, Gone, Source};
+use crate::carriers::capability::{Capabilities, Credentials, Ended, Gone, Source};
 use crate::carriers::twilio::supersim;
 
 pub(super) static CAPABILITIES: Capabilities = Capabilities {
@@ -22,6 +22,7 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
     freshness: Cow::Borrowed(supersim::FRESHNESS),
     limits: Cow::Borrowed("no number published; 429"),
     details: Cow::Borrowed(supersim::DETAILS),
+    ended: Ended::Renews,
     gone: Gone::Unsaid,
     gaps: Cow::Borrowed(supersim::GAPS),
 };

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::carriers::capability::{Capabilities, Credentials, Gone, Setting, Source};
+use crate::carriers::capability::{Capabilities, Credentials, Ended, Gone, Setting, Source};
 
 pub(super) static CAPABILITIES: Capabilities = Capabilities {
     name: Cow::Borrowed("Onomondo"),
@@ -28,6 +28,7 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
     freshness: Cow::Borrowed("usage is recorded about every 15 minutes of a session"),
     limits: Cow::Borrowed("600 calls per minute and user; headers tell what is left"),
     details: Cow::Borrowed(&[]),
+    ended: Ended::Renews,
     gone: Gone::Deactivated,
     gaps: Cow::Borrowed(&[
         Cow::Borrowed(

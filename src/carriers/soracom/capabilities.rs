@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::carriers::capability::{AccountId, Capabilities, Credentials, Gone, Setting, Source};
+use crate::carriers::capability::{
+    AccountId, Capabilities, Credentials, Ended, Gone, Setting, Source,
+};
 
 pub(super) static CAPABILITIES: Capabilities = Capabilities {
     name: Cow::Borrowed("Soracom"),
@@ -36,6 +38,7 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
         "per operator and path, per minute, no number published; headers tell what is left",
     ),
     details: Cow::Borrowed(&[]),
+    ended: Ended::Renews,
     gone: Gone::Unsaid,
     gaps: Cow::Borrowed(&[
         Cow::Borrowed("the column names of the usage export are not published"),

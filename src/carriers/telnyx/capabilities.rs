@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::carriers::capability::{Capabilities, Credentials, Detail, Due, Gives, Gone, Source};
+use crate::carriers::capability::{
+    Capabilities, Credentials, Detail, Due, Ended, Gives, Gone, Source,
+};
 
 pub(super) static CAPABILITIES: Capabilities = Capabilities {
     name: Cow::Borrowed("Telnyx"),
@@ -27,6 +29,7 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
         gives: Gives::Status,
         due: Due::EveryTurn,
     }]),
+    ended: Ended::Renews,
     gone: Gone::Deactivated,
     gaps: Cow::Borrowed(&[
         Cow::Borrowed("a MB is taken for 1,048,576 bytes; the documentation does not say"),

@@ -128,7 +128,7 @@ fn no_spelling_of_a_private_address_passes() {
         let verdict = match parse_base_url(&format!("https://{host}/api/1"), false) {
             Ok(_) => Called,
             Err(EgressRefused::NotPublic { .. }) => NotPublic,
-            Err(EgressRefused::NotAUrl(_)) => NotAUrl,
+            Err(EgressRefused::NotAUrl { .. }) => NotAUrl,
             Err(other) => panic!("{host}: {other}"),
         };
         assert_eq!(verdict, expected, "{host}");
@@ -154,15 +154,16 @@ fn a_url_that_smuggles_credentials_or_parameters_is_refused_without_echo() {
     for userinfo in ["user:hunter2", "hunter2", ":hunter2", "a%40b:hunter2"] {
         let url = format!("https://{userinfo}@example.com/");
         let refused = parse_base_url(&url, true).unwrap_err();
-        assert_eq!(refused, EgressRefused::UserInfo, "{url}");
+        assert!(matches!(refused, EgressRefused::UserInfo { .. }), "{url}");
         assert!(!refused.to_string().contains("hunter2"));
     }
     for url in ["https://a.com/?x=1", "https://a.com/#x", "https://a.com?"] {
-        assert_eq!(parse_base_url(url, false), Err(EgressRefused::Query));
+        let refused = parse_base_url(url, false).unwrap_err();
+        assert!(matches!(refused, EgressRefused::Query { .. }), "{url}");
     }
     for url in ["not a url", "", "//a.com", "https:", "/api/1"] {
         let refused = parse_base_url(url, false).unwrap_err();
-        assert!(matches!(refused, EgressRefused::NotAUrl(_)), "{url}");
+        assert!(matches!(refused, EgressRefused::NotAUrl { .. }), "{url}");
     }
 }
 

@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use super::{entries, given::Given};
 
 /// The functions a file can be named after, in the order a sync calls them.
-const FUNCTIONS: [&str; 10] = [
+pub(crate) const FUNCTIONS: [&str; 10] = [
     "read_token",
     "probe",
     "get_bulk_usage",
@@ -44,7 +44,7 @@ const DETAILS: [&str; 4] = [
 
 /// What came out of a case, in the shape of `expected.json`. Empty parts are left out.
 #[derive(Default)]
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     token: Option<Value>,
     requests: Vec<String>,
     devices: Vec<Value>,
@@ -56,7 +56,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn into_json(self) -> Value {
+    pub(crate) fn into_json(self) -> Value {
         let mut json = Map::new();
         json.insert("requests".into(), json!(self.requests));
         let mut add = |name: &str, value: Value, is_empty: bool| {
@@ -140,7 +140,7 @@ fn text_of(request: &Request) -> String {
     }
 }
 
-pub(super) fn run(carrier: &dyn Carrier, case: &Path) -> Outcome {
+pub(crate) fn run(carrier: &dyn Carrier, case: &Path) -> Outcome {
     let given: Given = match fs::read(case.join("account.json")) {
         Ok(json) => serde_json::from_slice(&json).unwrap(),
         Err(_) => Given::default(),
@@ -345,7 +345,7 @@ fn headers_of(text: &str) -> HeaderMap {
 }
 
 /// `get_usage.2.json` → (`get_usage`, 2); without a number it is the first.
-pub(super) fn parse_name(name: &str) -> Option<(&'static str, u32)> {
+pub(crate) fn parse_name(name: &str) -> Option<(&'static str, u32)> {
     let (stem, ending) = name.rsplit_once('.')?;
     if !matches!(ending, "json" | "html" | "txt" | "csv") {
         return None;

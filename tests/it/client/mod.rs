@@ -2,6 +2,7 @@
 
 mod body;
 mod deadline;
+mod downloads;
 mod egress;
 mod identity;
 mod rebinding;
@@ -10,6 +11,9 @@ mod retry;
 mod secrets;
 mod status;
 mod throttle;
+mod token;
+mod token_carrier;
+mod token_secrets;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -18,7 +22,7 @@ use std::time::Duration;
 
 use carrier_sync::carriers::{Bulk, DeviceRecord, Page, PageSizes};
 use carrier_sync::client::{
-    AllowedHosts, CallError, CallMeter, CarrierLimits, Limits, RateLimit, Tier, Transport,
+    AllowedHosts, CallError, CallMeter, CarrierLimits, Limits, RateLimit, Tier, Tokens, Transport,
     TransportConfig,
 };
 use carrier_sync::clock::Clock;
@@ -106,6 +110,8 @@ impl Setup {
             },
             policy: SyncPolicy {
                 slice_calls: 0,
+                calls_per_day: 0,
+                calls_per_month: 0,
                 device_info_every: 1,
                 max_calls: 100,
                 max_fallback_calls: 10,
@@ -125,6 +131,7 @@ impl Setup {
             manifests: carrier_sync::manifests::Manifests::default(),
             transport: transport.unwrap(),
             limits: Limits::default(),
+            tokens: Tokens::default(),
             clock: Arc::new(Stopped),
             carriers: BTreeMap::from([("hologram".to_owned(), settings)]),
             opener: Opener::default(),

@@ -1,0 +1,111 @@
+//! What one sync spends: calls, purchases of tokens, time spent waiting for permits. Makes no call.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::error::CallError;
+
+/// Counts what one sync spends, and stops it at its budget.
+#[derive(Debug)]
+pub struct CallMeter {
+    budget: u64,
+    /// Which budget it is, for whoever meets its end.
+    name: &'static str,
+    calls: AtomicU64,
+    token_calls: AtomicU64,
+    /// Why there is no token, once there is none.
+    tokenless: OnceLock<CallError>,
+    answers: AtomicU64,
+    waited_ms: AtomicU64,
+}
+
+impl CallMeter {
+    /// A meter that allows `budget` attempts.
+    #[must_use]
+    pub fn new(budget: u64) -> Self {
+        Self::of(budget, "max_calls_per_sync")
+    }
+
+    /// As [`new`](Self::new), by a budget of this name.
+    #[must_use]
+    pub fn of(budget: u64, name: &'static str) -> Self {
+        Self {
+            budget,
+            name,
+            calls: AtomicU64::new(0),
+            token_calls: AtomicU64::new(0),
+            tokenless: OnceLock::new(),
+            answers: AtomicU64::new(0),
+            waited_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// Attempts made so far, retries included; those to buy a token are counted apart.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Attempts to buy a token.
+    #[must_use]
+    pub fn token_calls(&self) -> u64 {
+        self.token_calls.load(Ordering::Relaxed)
+    }
+
+    /// Whether the carrier has answered at all: its address and our credentials work.
+    #[must_use]
+    pub fn answered(&self) -> bool {
+        self.answers.load(Ordering::Relaxed) > 0
+    }
+
+    /// Time spent waiting for permits, of all calls together.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        Duration::from_millis(self.waited_ms.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn was_answered(&self) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn spend(&self) -> Result<(), CallError> {
+        let spent = self
+            .calls
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| {
+                (calls + self.token_calls() < self.budget).then_some(calls + 1)
+            });
+        spent.map(drop).map_err(|_| self.is_spent())
+    }
+
+    fn is_spent(&self) -> CallError {
+        CallError::BudgetSpent {
+            budget: self.budget,
+            name: self.name,
+        }
+    }
+
+    pub(super) fn counts_token_call(&self) {
+        self.token_calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// There is no token to be had: everyone of this sync is told so, and nobody asks again.
+    pub(super) fn has_no_token(&self, error: &CallError) {
+        let _ = self.tokenless.set(error.clone());
+    }
+
+    /// Buying one is a call too, and without another for data it is bought in vain.
+    pub(super) fn expects_a_token(&self) -> Result<(), CallError> {
+        if self.calls() + self.token_calls() >= self.budget {
+            return Err(self.is_spent());
+        }
+        self.tokenless
+            .get()
+            .map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    pub(super) fn has_waited(&self, since: Instant) {
+        let waited_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.waited_ms.fetch_add(waited_ms, Ordering::Relaxed);
+    }
+}

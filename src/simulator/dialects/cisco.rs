@@ -1,0 +1,181 @@
+//! Cisco IoT Control Center: pages of 50, usage by rate plan, and "too fast" as a code in the body
+//! (developer.cisco.com/docs/control-center).
+
+use std::sync::atomic::Ordering;
+
+use chrono::{SecondsFormat, TimeDelta};
+use serde_json::{Value, json};
+
+use super::config::Dialect;
+use super::question::{Question, Reply};
+use super::server::State;
+use super::sims::Sim;
+use super::truth::DialectTruth;
+
+const LARGEST_PAGE: usize = 50;
+
+/// The words of `status`.
+const STATES: [&str; 7] = [
+    "ACTIVATED",
+    "ACTIVATION_READY",
+    "TEST_READY",
+    "INVENTORY",
+    "DEACTIVATED",
+    "RETIRED",
+    "PURGED",
+];
+
+pub(super) fn answer(state: &State, question: &Question) -> Reply {
+    let Some(account) = account(state, question) else {
+        return error(401, json!("10000001"), "Invalid credentials");
+    };
+    let sim = |iccid: &str| state.sim_named(account, iccid);
+    match question.segments()[..] {
+        ["devices"] => devices(state, account, question),
+        ["usages"] => usages(state, account, question),
+        ["devices", iccid] => sim(iccid).map_or_else(not_found, |sim| Reply::ok(device(&sim))),
+        ["devices", iccid, "ctdUsages"] => sim(iccid).map_or_else(not_found, |sim| {
+            Reply::ok(json!({
+                "iccid": sim.name(Dialect::Cisco), "status": word(&sim), "ratePlan": sim.plan,
+                "ctdDataUsage": sim.used_bytes, "ctdSMSUsage": 0, "ctdVoiceUsage": 0, "ctdSessionCount": 1,
+                "overageLimitReached": false, "overageLimitOverride": "DEFAULT",
+            }))
+        }),
+        ["devices", iccid, "sessionInfo"] => sim(iccid).map_or_else(not_found, |sim| session(&sim)),
+        _ => not_found(),
+    }
+}
+
+/// Whose key the request carries.
+pub(super) fn account(state: &State, question: &Question) -> Option<usize> {
+    let (user, key) = question.basic()?;
+    let accounts = state.config.accounts.iter();
+    accounts
+        .clone()
+        .position(|account| account.key == user && account.secret.as_deref() == Some(&*key))
+}
+
+/// The code comes as a text and as a number in turn.
+pub(super) fn too_fast(state: &State) -> Reply {
+    let count = state.refusals.fetch_add(1, Ordering::Relaxed);
+    let code = if count.is_multiple_of(2) {
+        json!("40000029")
+    } else {
+        json!(40_000_029)
+    };
+    error(state.config.throttle_status, code, "Rate limit exceeded")
+}
+
+fn devices(state: &State, account: usize, question: &Question) -> Reply {
+    if !question.query.contains_key("modifiedSince") {
+        return error(400, json!("10000003"), "modifiedSince is required");
+    }
+    let total = state.config.accounts[account].devices;
+    let all: Vec<usize> = (0..total).collect();
+    let (page, rows, is_last) = page(&all, question);
+    let rows: Vec<Value> = rows
+        .iter()
+        .map(|index| {
+            let sim = state.sim(account, *index);
+            json!({
+                "iccid": sim.name(Dialect::Cisco), "status": word(&sim), "ratePlan": sim.plan,
+                "communicationPlan": "Data",
+            })
+        })
+        .collect();
+    Reply::ok(json!({"devices": rows, "pageNumber": page, "lastPage": is_last}))
+}
+
+/// Devices of the plan that used anything at all are in it, and those that used nothing as well.
+fn usages(state: &State, account: usize, question: &Question) -> Reply {
+    let Some(plan) = question.query.get("ratePlanName") else {
+        return error(400, json!("10000003"), "ratePlanName is required");
+    };
+    let total = state.config.accounts[account].devices;
+    let of_plan: Vec<usize> = (0..total)
+        .filter(|index| state.sim(account, *index).plan == plan)
+        .collect();
+    let (page, rows, is_last) = page(&of_plan, question);
+    let rows: Vec<Value> = rows
+        .iter()
+        .map(|index| {
+            let sim = state.sim(account, *index);
+            json!({
+                "iccid": sim.name(Dialect::Cisco), "usageType": "DATA", "dataUsage": sim.used_bytes,
+                "cycleStartDate": sim.cycle.0.format("%Y-%m-%dZ").to_string(),
+            })
+        })
+        .collect();
+    Reply::ok(json!({"usages": rows, "pageNumber": page, "lastPage": is_last}))
+}
+
+fn page<'i>(indexes: &'i [usize], question: &Question) -> (usize, &'i [usize], bool) {
+    let size = question.number("pageSize").unwrap_or(LARGEST_PAGE);
+    let size = size.clamp(1, LARGEST_PAGE);
+    let page = question.number("pageNumber").unwrap_or(1).max(1);
+    let from = indexes.len().min((page - 1) * size);
+    let to = indexes.len().min(from + size);
+    (page, &indexes[from..to], to == indexes.len())
+}
+
+fn device(sim: &Sim) -> Value {
+    json!({
+        "iccid": sim.name(Dialect::Cisco), "imsi": format!("90144{:010}", sim.index), "msisdn": "8823",
+        "imei": "", "status": word(sim), "ratePlan": sim.plan, "communicationPlan": "Data",
+        "customer": null, "accountId": "1", "fixedIPAddress": null,
+        "dateActivated": sim.activated.format("%Y-%m-%d %H:%M:%S.000+0000").to_string(),
+    })
+}
+
+fn session(sim: &Sim) -> Reply {
+    let started = sim.activated.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let ended = sim.activated + TimeDelta::hours(1);
+    let ended = ended.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let iccid = sim.name(Dialect::Cisco);
+    Reply::ok(match sim.connectivity {
+        0 => {
+            json!({"iccid": iccid, "ipAddress": "10.0.0.1", "dateSessionStarted": started, "dateSessionEnded": null})
+        }
+        1 | 2 => {
+            json!({"iccid": iccid, "ipAddress": null, "dateSessionStarted": started, "dateSessionEnded": ended})
+        }
+        _ => {
+            json!({"iccid": iccid, "ipAddress": null, "dateSessionStarted": null, "dateSessionEnded": null})
+        }
+    })
+}
+
+fn word(sim: &Sim) -> &'static str {
+    STATES.get(sim.state).copied().unwrap_or(STATES[0])
+}
+
+fn not_found() -> Reply {
+    error(404, json!("30000001"), "Resource not found - Invalid ICCID")
+}
+
+fn error(status: u16, code: Value, message: &str) -> Reply {
+    Reply::refusal(status, json!({"errorMessage": message, "errorCode": code}))
+}
+
+/// In the service's words.
+pub(super) fn truth(sim: &Sim) -> DialectTruth {
+    DialectTruth {
+        carrier_device_id: sim.name(Dialect::Cisco),
+        iccid: sim.iccid_with_luhn(),
+        used_bytes: sim.used_bytes,
+        cycle_start: sim.cycle.0,
+        cycle_end: sim.cycle.1,
+        sim_status: match word(sim) {
+            "ACTIVATED" => "active",
+            "DEACTIVATED" => "suspended",
+            "RETIRED" | "PURGED" => "deactivated",
+            _ => "ready",
+        },
+        network_status: match (word(sim), sim.connectivity) {
+            ("DEACTIVATED", _) => "suspended",
+            (_, 0) => "connected",
+            (_, 1 | 2) => "disconnected",
+            _ => "unknown",
+        },
+    }
+}

@@ -1,0 +1,103 @@
+//! One request as a dialect reads it, and what it answers.
+
+use std::collections::HashMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+/// A request below the base address.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    pub(super) is_post: bool,
+    /// Decoded segments below the base path.
+    pub(super) path: Vec<String>,
+    pub(super) query: HashMap<String, String>,
+    pub(super) authorization: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Question {
+    /// The path as slices, to be matched.
+    pub(super) fn segments(&self) -> Vec<&str> {
+        self.path.iter().map(String::as_str).collect()
+    }
+
+    /// A whole number in the query; `None` where it is missing or none.
+    pub(super) fn number(&self, name: &str) -> Option<usize> {
+        self.query.get(name)?.parse().ok()
+    }
+
+    /// User and password of HTTP Basic.
+    pub(super) fn basic(&self) -> Option<(String, String)> {
+        let encoded = self.authorization.as_deref()?.strip_prefix("Basic ")?;
+        let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+        let (user, password) = text.split_once(':')?;
+        Some((user.to_owned(), password.to_owned()))
+    }
+
+    /// The token of a bearer.
+    pub(super) fn bearer(&self) -> Option<&str> {
+        self.authorization.as_deref()?.strip_prefix("Bearer ")
+    }
+
+    /// The body as JSON.
+    pub(super) fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// The endpoint with `{id}` in the place of names, for counting.
+    pub(super) fn endpoint(&self) -> String {
+        let is_id = |part: &&str| part.len() >= 5 && part.bytes().all(|byte| byte.is_ascii_digit());
+        let part = |part: &str| if is_id(&part) { "{id}" } else { part }.to_owned();
+        let parts: Vec<String> = self.path.iter().map(|text| part(text)).collect();
+        parts.join("/")
+    }
+}
+
+/// What is sent back.
+#[derive(Debug, Clone)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, String)>,
+    /// `None`: an empty body.
+    pub(super) body: Option<Value>,
+}
+
+impl Reply {
+    pub(super) fn ok(body: Value) -> Self {
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            body: Some(body),
+        }
+    }
+
+    pub(super) fn refusal(status: u16, body: Value) -> Self {
+        Self {
+            status,
+            ..Self::ok(body)
+        }
+    }
+
+    pub(super) fn empty(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// With the headers by which 1NCE and emnify count pages.
+    pub(super) fn counted(mut self, page: usize, size: usize, total: usize) -> Self {
+        self.headers = vec![
+            ("X-Count-Per-Page", size.to_string()),
+            ("X-Current-Page", page.to_string()),
+            ("X-Total-Count", total.to_string()),
+            (
+                "X-Total-Pages",
+                total.div_ceil(size.max(1)).max(1).to_string(),
+            ),
+        ];
+        self
+    }
+}
