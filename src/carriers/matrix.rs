@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use chrono::DateTime;
 
 use super::capability::{Capabilities, Detail, Due, Gone, Source};
-use super::{Account, Carrier, Context, PageSizes, registry};
+use super::{Account, Carrier, Context, PageSizes, custom, registry};
 
 /// Carriers that are known and not spoken, and why.
 const NOT_YET: [(&str, &str); 4] = [
@@ -30,6 +30,9 @@ const NOT_YET: [(&str, &str); 4] = [
         "neither addresses nor authentication nor limits are public; the vendor's own document is needed",
     ),
 ];
+
+/// What is not the carrier's to say, but its manifest's.
+const MANIFEST: &str = "as the manifest says";
 
 /// Devices that costs are given for.
 const DEVICES: u64 = 1_000;
@@ -63,6 +66,9 @@ fn summary(page: &mut String) {
     );
     for carrier in registry::carriers() {
         let can = carrier.capabilities();
+        // Its own capabilities are those of no manifest yet.
+        let is_custom = carrier.code() == custom::CODE;
+        let word = |source| if is_custom { MANIFEST } else { word(source) };
         let _ = writeln!(
             page,
             "| [{}](#{}) | {} | {} | {} | {} | {} |",
@@ -146,7 +152,7 @@ fn word(source: Source) -> &'static str {
 fn cost(carrier: &dyn Carrier) -> String {
     let can = carrier.capabilities();
     let bulk = match bulk_calls(carrier, DEVICES) {
-        0 => "as the manifest says".to_owned(),
+        0 => MANIFEST.to_owned(),
         calls => calls.to_string(),
     };
     let turns = if has_turns(can) { " + slice" } else { "" };
@@ -208,18 +214,25 @@ fn our_limits(carrier: &dyn Carrier) -> String {
             .unwrap_or_default()
     };
     let mut text = format!(
-        "{} calls per second, burst {}, {} at once",
+        "{} calls per second, burst {}, {} at once; {} per second and host",
         value("requests_per_second"),
         value("burst"),
-        value("max_concurrency")
+        value("max_concurrency"),
+        value("host_requests_per_second")
     );
+    let classes = section.get("classes").and_then(toml::Value::as_table);
+    for (name, class) in classes.into_iter().flatten() {
+        if let Some(rate) = class.get("requests_per_second") {
+            let _ = write!(text, "; class `{name}` {rate} per second");
+        }
+    }
     for (key, what) in [("windows", "per account"), ("host_windows", "per host")] {
         let windows = value(key);
         if windows.len() > 2 {
             let _ = write!(text, "; {windows} {what}");
         }
     }
-    for key in ["calls_per_day", "calls_per_month"] {
+    for key in ["slice", "calls_per_day", "calls_per_month"] {
         if number(carrier, key).is_some_and(|calls| calls > 0) {
             let _ = write!(text, "; {key} {}", value(key));
         }

@@ -17,7 +17,7 @@
 //! | `paging.rs` | the walk over pages that most carriers share |
 //! | `quantity.rs` | amounts of data, exactly; used and remaining apart |
 //! | `record.rs` | what an answer says, in one vocabulary for all carriers |
-//! | `registry.rs` | the list of carriers |
+//! | `registry.rs` | the list of carriers, and their modules |
 //! | `request.rs` | a request as data, credentials apart |
 //! | `rows.rs` | a body read whole and row by row |
 //! | `scalar.rs` | what one text, number or truth value means |
@@ -30,18 +30,10 @@ pub mod account;
 pub mod answer;
 pub mod calendar;
 pub mod capability;
-pub mod cisco;
-pub mod custom;
-pub mod emnify;
-pub mod hologram;
 pub mod iccid;
-pub mod kore;
 pub mod lenient;
 pub mod matrix;
 pub mod numbered;
-#[path = "1nce/mod.rs"]
-pub mod onence;
-pub mod onomondo;
 pub mod paging;
 pub mod quantity;
 pub mod record;
@@ -50,10 +42,7 @@ pub mod request;
 pub mod rows;
 pub mod scalar;
 pub mod single;
-pub mod soracom;
-pub mod telnyx;
 pub mod token;
-pub mod twilio;
 pub mod verbatim;
 pub mod walk;
 
@@ -65,6 +54,7 @@ pub use account::{Account, BadAccount, BadDeviceName};
 pub use answer::{Answer, LimitHint};
 pub use capability::Capabilities;
 pub use record::{DeviceRecord, LineId, LineRecord, UsagePart, UsageRecord};
+pub use registry::{custom, twilio};
 pub use request::{Request, Target};
 pub use token::{Authorization, Token, TokenRequest};
 pub use walk::{Page, ReadError, Walk};

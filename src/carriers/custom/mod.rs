@@ -30,11 +30,11 @@ use serde::Deserialize;
 use self::manifest::{Absent, AuthKind, DeviceKind, Fields, Manifest};
 pub use self::manifest::{ManifestError, check_name};
 use self::walks::{Devices, Filling, Pager, Parts, Usage};
-use super::iccid::{has_valid_check_digit, looks_like_iccid};
-use super::paging::Paged;
-use super::token::{TokenAddress, TokenBody, bearer};
-use super::walk::body_text;
-use super::{
+use crate::carriers::iccid::{has_valid_check_digit, looks_like_iccid};
+use crate::carriers::paging::Paged;
+use crate::carriers::token::{TokenAddress, TokenBody, bearer};
+use crate::carriers::walk::body_text;
+use crate::carriers::{
     Account, Answer, Authorization, BadAccount, BadDeviceName, Bulk, Capabilities, Carrier,
     Context, DeviceRecord, LineId, ReadError, ReportScope, Token, TokenRequest, UsagePart,
     UsageReport, Walk, calendar, pages_of, rows,
@@ -414,11 +414,11 @@ fn check_device(manifest: &Manifest, name: &str) -> Result<(), BadDeviceName> {
 struct Nothing;
 
 impl<T> Walk<T> for Nothing {
-    fn request(&self) -> Option<super::Request> {
+    fn request(&self) -> Option<crate::carriers::Request> {
         None
     }
 
-    fn read(&mut self, _: &Answer<'_>) -> Result<super::Page<T>, ReadError> {
+    fn read(&mut self, _: &Answer<'_>) -> Result<crate::carriers::Page<T>, ReadError> {
         Err(ReadError::Malformed("an answer to no request".into()))
     }
 }
