@@ -14,7 +14,7 @@ use actix_web::{
 };
 use chrono::{DateTime, SubsecRound, Utc};
 
-use super::calls::{CallLog, DialectCalls};
+use super::calls::{Begun, CallLog, DialectCalls};
 use super::config::{Dialect, DialectConfig};
 use super::question::{Question, Reply};
 use super::sims::Sim;
@@ -325,13 +325,12 @@ async fn handle(request: HttpRequest, body: web::Bytes, state: web::Data<State>)
         return HttpResponse::NotFound().body("<html>not here</html>");
     };
     let (account, endpoint) = (state.account(&question), question.endpoint());
-    let open = state.calls.begin(account);
+    let begun = state.calls.begin(account, arrived);
     let mut call = OpenCall {
         state: &state,
-        account,
+        begun,
         endpoint,
         status: HUNG_UP,
-        arrived,
     };
     let reply = match state.fault(&call.endpoint) {
         Some(HUNG_UP) => {
@@ -339,7 +338,7 @@ async fn handle(request: HttpRequest, body: web::Bytes, state: web::Data<State>)
             Reply::empty(504)
         }
         Some(status) => Reply::empty(status),
-        None if !state.admits(account, open, arrived) => state.too_fast(),
+        None if !state.admits(account, begun.open, arrived) => state.too_fast(),
         None => {
             if !state.config.latency.is_zero() {
                 rt::time::sleep(state.config.latency).await;
@@ -355,18 +354,15 @@ async fn handle(request: HttpRequest, body: web::Bytes, state: web::Data<State>)
 /// Counted when it ends, also when its caller hangs up.
 struct OpenCall<'a> {
     state: &'a State,
-    account: Option<usize>,
+    begun: Begun,
     endpoint: String,
     status: u16,
-    arrived: Instant,
 }
 
 impl Drop for OpenCall<'_> {
     fn drop(&mut self) {
         let endpoint = std::mem::take(&mut self.endpoint);
-        self.state
-            .calls
-            .end(self.account, endpoint, self.status, self.arrived);
+        self.state.calls.end(self.begun, endpoint, self.status);
     }
 }
 
