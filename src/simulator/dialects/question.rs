@@ -9,7 +9,7 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub(super) struct Question {
     pub(super) is_post: bool,
-    /// Decoded segments below the base path.
+    /// Segments below the base path, as they came: no name of a SIM needs an escape.
     pub(super) path: Vec<String>,
     pub(super) query: HashMap<String, String>,
     pub(super) authorization: Option<String>,

@@ -20,7 +20,7 @@ use super::question::{Question, Reply};
 use super::sims::Sim;
 use super::tokens::Tokens;
 use super::truth::DialectTruth;
-use super::window::Window;
+use super::window::Windows;
 use super::{cisco, emnify, onence};
 
 /// A call that is answered so never is in any test's patience.
@@ -49,7 +49,7 @@ pub(super) struct State {
     /// Refusals of Cisco's so far.
     pub(super) refusals: AtomicUsize,
     calls: CallLog,
-    windows: Mutex<HashMap<(usize, Option<usize>), Window>>,
+    windows: Windows,
     faults: Mutex<Vec<DialectFault>>,
     sold: AtomicUsize,
 }
@@ -107,7 +107,7 @@ impl State {
     }
 
     /// Whether the call is within every limit; `open` calls of its account are under way.
-    fn admits(&self, account: Option<usize>, open: usize, now: Instant) -> bool {
+    fn admits(&self, account: Option<usize>, open: usize, endpoint: &str, now: Instant) -> bool {
         // Buying a token is counted by limits of its own, which no test comes near.
         let Some(account) = account else {
             return true;
@@ -115,13 +115,7 @@ impl State {
         if self.config.dialect == Dialect::Cisco && open > 1 {
             return false;
         }
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let limits = self.config.limits.iter().enumerate();
-        limits.fold(true, |admits, (number, limit)| {
-            let scope = (!limit.is_shared).then_some(account);
-            let window = windows.entry((number, scope));
-            admits && window.or_insert_with(|| Window::new(*limit)).admits(now)
-        })
+        self.windows.admit(account, endpoint, now)
     }
 
     fn too_fast(&self) -> Reply {
@@ -155,33 +149,40 @@ impl DialectSimulator {
     /// Starts serving on `listener` and returns once calls are accepted.
     ///
     /// # Errors
-    /// The system's own about the socket or the thread.
+    /// `InvalidInput` for a config that [`DialectConfig::validate`] refuses; else the system's own about the
+    /// socket or the thread.
     pub fn start(config: DialectConfig, listener: TcpListener) -> io::Result<Self> {
+        config
+            .validate()
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let address = listener.local_addr()?;
         let state = Arc::new(State {
             now: config.now.unwrap_or_else(Utc::now).trunc_subsecs(0),
-            config,
             tokens: Tokens::default(),
             refusals: AtomicUsize::new(0),
             calls: CallLog::default(),
-            windows: Mutex::default(),
+            windows: Windows::new(config.limits.clone()),
             faults: Mutex::default(),
             sold: AtomicUsize::new(0),
+            config,
         });
         let (started, ready) = mpsc::sync_channel(1);
         let served = Arc::clone(&state);
         let thread = std::thread::Builder::new()
             .name("dialect".to_owned())
             .spawn(move || serve(served, listener, &started))?;
-        let handle = ready
-            .recv()
-            .map_err(|_| io::Error::other("the simulator's server did not start"))?;
-        Ok(Self {
-            address,
-            state,
-            handle,
-            thread: Some(thread),
-        })
+        match ready.recv() {
+            Ok(handle) => Ok(Self {
+                address,
+                state,
+                handle,
+                thread: Some(thread),
+            }),
+            Err(mpsc::RecvError) => Err(match thread.join() {
+                Ok(Err(error)) => error,
+                _ => io::Error::other("the simulator's server did not start"),
+            }),
+        }
     }
 
     /// Base address of the API, for `api_base_url`.
@@ -338,7 +339,7 @@ async fn handle(request: HttpRequest, body: web::Bytes, state: web::Data<State>)
             Reply::empty(504)
         }
         Some(status) => Reply::empty(status),
-        None if !state.admits(account, begun.open, arrived) => state.too_fast(),
+        None if !state.admits(account, begun.open, &call.endpoint, arrived) => state.too_fast(),
         None => {
             if !state.config.latency.is_zero() {
                 rt::time::sleep(state.config.latency).await;
@@ -367,10 +368,12 @@ impl Drop for OpenCall<'_> {
 }
 
 fn question(request: &HttpRequest, body: &[u8], dialect: Dialect) -> Option<Question> {
-    let below = request
-        .path()
-        .trim_start_matches('/')
-        .strip_prefix(dialect.base_path())?;
+    let path = request.path().trim_start_matches('/');
+    let below = match dialect.base_path() {
+        "" => path,
+        // `rws/api/v10` is another address.
+        base => path.strip_prefix(base)?.strip_prefix('/')?,
+    };
     let query = web::Query::<HashMap<String, String>>::from_query(request.query_string());
     let authorization = request.headers().get(header::AUTHORIZATION);
     let segments = below.trim_matches('/').split('/');
