@@ -17,7 +17,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use super::calls::{Begun, CallLog, DialectCalls};
 use super::config::{Dialect, DialectConfig};
 use super::question::{Question, Reply};
-use super::sims::Sim;
+use super::sims::{self, Sim};
 use super::tokens::Tokens;
 use super::truth::DialectTruth;
 use super::window::Windows;
@@ -44,7 +44,7 @@ pub struct DialectFault {
 pub(super) struct State {
     pub(super) config: DialectConfig,
     /// The carrier's date, to the second; it stands still, so that the truth does.
-    now: DateTime<Utc>,
+    pub(super) now: DateTime<Utc>,
     pub(super) tokens: Tokens,
     /// Refusals of Cisco's so far.
     pub(super) refusals: AtomicUsize,
@@ -64,7 +64,7 @@ impl State {
     pub(super) fn sim_named(&self, account: usize, name: &str) -> Option<Sim> {
         let index = match self.config.dialect {
             Dialect::Emnify => {
-                let first = 10_000_000 * (account as u64 + 1) + 1;
+                let first = sims::first_endpoint(account);
                 usize::try_from(name.parse::<u64>().ok()?.checked_sub(first)?).ok()?
             }
             Dialect::OneNce | Dialect::Cisco => name.get(11..19)?.parse().ok()?,
