@@ -133,8 +133,10 @@ mod tests {
         let read = basic.basic();
         assert_eq!(read, Some(("user".to_owned(), "key:1".to_owned())));
         assert_eq!(basic.bearer(), None);
-        let bearer = question("", "Bearer token");
-        assert_eq!((bearer.bearer(), bearer.basic()), (Some("token"), None));
+        // A token that would decode to a user and a password.
+        let bearer = question("", "Bearer dXNlcjprZXk6MQ==");
+        let token = Some("dXNlcjprZXk6MQ==");
+        assert_eq!((bearer.bearer(), bearer.basic()), (token, None));
         assert_eq!(question("", "Basic !").basic(), None);
     }
 
