@@ -35,7 +35,7 @@ pub enum BillingChoice {
 /// Ctrl-C ends it.
 ///
 /// The others have their published limits; of the flags below they know --listen, --devices, --accounts,
-/// --seed, --latency, --now and --token-lifetime.
+/// --seed, --latency, --now and, where they sell tokens, --token-lifetime. Another one is refused.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SimulateArgs {
     /// Whose API it speaks
@@ -161,6 +161,14 @@ pub enum SimulateError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A flag that would change nothing, so that whoever gave it would be misled.
+    #[error("{flag} means nothing with --carrier {carrier}; leave it out")]
+    Foreign {
+        /// As it is typed.
+        flag: &'static str,
+        /// As it is typed.
+        carrier: String,
+    },
     /// An argument that makes no carrier, or the server failed.
     #[error("the simulator cannot run: {0}")]
     Run(#[from] std::io::Error),
@@ -171,6 +179,7 @@ pub enum SimulateError {
 /// # Errors
 /// [`SimulateError`] says what to do instead.
 pub fn start(args: &SimulateArgs) -> Result<Simulator, SimulateError> {
+    simulate_dialect::refuse_foreign(args)?;
     Ok(Simulator::start(args.config(), args.listener()?)?)
 }
 

@@ -4,7 +4,9 @@
 use std::fmt;
 use std::net::TcpListener;
 
-use super::simulate::{SimulateArgs, SimulateError};
+use clap::ValueEnum as _;
+
+use super::simulate::{BillingChoice, SimulateArgs, SimulateError};
 use crate::simulator::dialects::{Dialect, DialectAccount, DialectConfig, DialectSimulator};
 
 /// Whose API is spoken.
@@ -34,11 +36,59 @@ impl CarrierChoice {
     }
 }
 
-/// The simulator that the arguments describe. Flags that only Hologram's simulator has mean nothing here.
+/// Refuses flags that mean nothing to the carrier. One that was given its usual value is not told from none.
+///
+/// # Errors
+/// [`SimulateError::Foreign`] names the first.
+pub(super) fn refuse_foreign(args: &SimulateArgs) -> Result<(), SimulateError> {
+    let sells_tokens = matches!(args.carrier, CarrierChoice::OneNce | CarrierChoice::Emnify);
+    let is_hologram = args.carrier == CarrierChoice::Hologram;
+    let foreign = [
+        (
+            "--token-lifetime",
+            !sells_tokens && args.token_lifetime.is_some(),
+        ),
+        ("--rate", !is_hologram && args.rate.is_some()),
+        ("--burst", !is_hologram && args.burst != 5),
+        ("--retry-after", !is_hologram && args.retry_after != 5),
+        (
+            "--latency-jitter",
+            !is_hologram && !args.latency_jitter.is_zero(),
+        ),
+        (
+            "--billing",
+            !is_hologram && args.billing != BillingChoice::Prepaid,
+        ),
+        (
+            "--multi-link-percent",
+            !is_hologram && args.multi_link_percent != 5.0,
+        ),
+        (
+            "--max-device-page",
+            !is_hologram && args.max_device_page != 1_000,
+        ),
+        ("--growth", !is_hologram && args.growth != 0),
+        ("--faults", !is_hologram && !args.faults.0.is_empty()),
+    ];
+    match foreign.into_iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((flag, _)) => Err(SimulateError::Foreign {
+            flag,
+            carrier: args
+                .carrier
+                .to_possible_value()
+                .map(|value| value.get_name().to_owned())
+                .unwrap_or_default(),
+        }),
+    }
+}
+
+/// The simulator that the arguments describe.
 ///
 /// # Errors
 /// [`SimulateError`] says what to do instead.
 pub fn start(args: &SimulateArgs, dialect: Dialect) -> Result<DialectSimulator, SimulateError> {
+    refuse_foreign(args)?;
     let listener = args.listener()?;
     Ok(DialectSimulator::start(config(args, dialect), listener)?)
 }
@@ -121,5 +171,103 @@ impl SimulateArgs {
             return Err(SimulateError::NotLoopback(address));
         }
         TcpListener::bind(address).map_err(|source| SimulateError::Listen { address, source })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::simulate;
+
+    #[derive(Debug, clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: SimulateArgs,
+    }
+
+    fn parse(arguments: &str) -> SimulateArgs {
+        let words = format!("simulate --listen 127.0.0.1:0 --devices 3 {arguments}");
+        Command::try_parse_from(words.split_whitespace())
+            .unwrap()
+            .args
+    }
+
+    const CARRIERS: [(&str, Dialect); 3] = [
+        ("1nce", Dialect::OneNce),
+        ("emnify", Dialect::Emnify),
+        ("cisco", Dialect::Cisco),
+    ];
+
+    #[test]
+    fn the_commands_that_it_tells_are_commands_and_hold_the_account() {
+        for (name, dialect) in CARRIERS {
+            let args = parse(&format!("--carrier {name}"));
+            assert_eq!(args.carrier.dialect(), Some(dialect));
+            let simulator = start(&args, dialect).unwrap();
+            let text = Introduction(&simulator).to_string();
+            let told = text.lines().filter(|line| line.contains("carrier-sync "));
+            let mut commands = 0;
+            for line in told {
+                let (_, arguments) = line.split_once("carrier-sync ").unwrap();
+                let words = std::iter::once("carrier-sync").chain(arguments.split(' '));
+                let parsed = crate::cli::Cli::try_parse_from(words);
+                assert!(parsed.is_ok(), "{arguments}: {}", parsed.unwrap_err());
+                commands += 1;
+            }
+            assert_eq!(commands, 5, "{text}");
+            let account = &simulator.config().accounts[0];
+            let secret = account.secret.as_deref();
+            for word in secret
+                .into_iter()
+                .chain([&*account.key, &simulator.base_url()])
+            {
+                assert!(text.contains(word), "{word}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_flag_that_would_change_nothing_is_refused_by_name() {
+        for (arguments, flag) in [
+            ("--carrier 1nce --rate 5", "--rate"),
+            ("--carrier emnify --faults 0.3", "--faults"),
+            ("--carrier cisco --growth 1", "--growth"),
+            ("--carrier cisco --billing invoiced", "--billing"),
+            ("--carrier cisco --token-lifetime 5m", "--token-lifetime"),
+            ("--token-lifetime 5m", "--token-lifetime"),
+        ] {
+            let args = parse(arguments);
+            let refused = match args.carrier.dialect() {
+                Some(dialect) => start(&args, dialect).map(drop),
+                None => simulate::start(&args).map(drop),
+            };
+            let error = refused.unwrap_err();
+            assert!(
+                matches!(error, SimulateError::Foreign { flag: named, .. } if named == flag),
+                "{arguments}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn flags_that_mean_something_are_heeded() {
+        let args =
+            parse("--carrier emnify --token-lifetime 5m --accounts 2 --seed 9 --latency 7ms");
+        let simulator = start(&args, Dialect::Emnify).unwrap();
+        let config = simulator.config();
+        assert_eq!(config.token_lifetime.as_secs(), 300);
+        assert_eq!((config.accounts.len(), config.seed), (2, 9));
+        assert_eq!(config.latency.as_millis(), 7);
+        assert_eq!(simulator.truth(1).len(), 3);
+    }
+
+    #[test]
+    fn an_impossible_fleet_is_refused_with_the_reason() {
+        let args = parse("--carrier 1nce --accounts 20000");
+        let error = start(&args, Dialect::OneNce).unwrap_err();
+        assert!(error.to_string().contains("at most 10000"), "{error}");
     }
 }

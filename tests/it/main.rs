@@ -29,6 +29,7 @@ mod process_faults;
 mod scripted;
 mod simulated_carriers;
 mod simulator;
+mod simulator_dialects;
 mod simulator_faults;
 mod store;
 mod sync_outcomes;

@@ -22,9 +22,22 @@ pub(super) struct CallLog {
 #[derive(Debug, Default)]
 struct Kept {
     arrivals: Vec<Arrival>,
-    /// Under way, by account.
+    /// Under way, by account. A reset does not end calls.
     open: BTreeMap<Option<usize>, usize>,
-    peak: usize,
+    /// The most under way at once since the reset, by account.
+    peaks: BTreeMap<Option<usize>, usize>,
+    /// Tells calls that came before a reset from those after it.
+    resets: usize,
+}
+
+/// A call that has come and is not answered yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    /// Calls of its account under way, this one included.
+    pub(super) open: usize,
+    account: Option<usize>,
+    resets: usize,
+    at: Instant,
 }
 
 /// What was asked.
@@ -80,45 +93,56 @@ impl DialectCalls {
 }
 
 impl CallLog {
-    /// A call of `account` has come; answers how many of it are under way, this one included.
-    pub(super) fn begin(&self, account: Option<usize>) -> usize {
+    /// A call of `account` has come.
+    pub(super) fn begin(&self, account: Option<usize>, at: Instant) -> Begun {
         let mut kept = self.kept();
         let open = kept.open.entry(account).or_default();
         *open += 1;
         let open = *open;
-        kept.peak = kept.peak.max(open);
-        open
+        let peak = kept.peaks.entry(account).or_default();
+        *peak = open.max(*peak);
+        Begun {
+            open,
+            account,
+            resets: kept.resets,
+            at,
+        }
     }
 
-    /// It was answered, or its caller has hung up (status 0).
-    pub(super) fn end(&self, account: Option<usize>, endpoint: String, status: u16, at: Instant) {
+    /// It was answered, or its caller has hung up (status 0). One from before a reset is not counted.
+    pub(super) fn end(&self, call: Begun, endpoint: String, status: u16) {
         let mut kept = self.kept();
-        if let Some(open) = kept.open.get_mut(&account) {
+        if let Some(open) = kept.open.get_mut(&call.account) {
             *open = open.saturating_sub(1);
         }
-        kept.arrivals.push(Arrival {
-            endpoint,
-            account,
-            status,
-            at,
-        });
+        if call.resets == kept.resets {
+            kept.arrivals.push(Arrival {
+                endpoint,
+                account: call.account,
+                status,
+                at: call.at,
+            });
+        }
     }
 
     pub(super) fn reset(&self) {
         let mut kept = self.kept();
         kept.arrivals.clear();
-        kept.peak = 0;
+        kept.peaks.clear();
+        kept.resets += 1;
     }
 
     pub(super) fn snapshot(&self, only: Option<usize>) -> DialectCalls {
         let kept = self.kept();
+        let is_meant = |account: Option<usize>| only.is_none() || account == only;
+        let peaks = kept.peaks.iter().filter(|(account, _)| is_meant(**account));
         let mut calls = DialectCalls {
-            peak_concurrency: kept.peak,
+            peak_concurrency: peaks.map(|(_, peak)| *peak).max().unwrap_or(0),
             ..DialectCalls::default()
         };
         let arrivals = kept.arrivals.iter();
         let mut times = Vec::new();
-        for arrival in arrivals.filter(|arrival| only.is_none() || arrival.account == only) {
+        for arrival in arrivals.filter(|arrival| is_meant(arrival.account)) {
             *calls
                 .by_endpoint
                 .entry(arrival.endpoint.clone())
@@ -135,5 +159,56 @@ impl CallLog {
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "oauth/token";
+
+    #[test]
+    fn the_peak_of_an_account_is_its_own() {
+        let (log, now) = (CallLog::default(), Instant::now());
+        let [first, second] = [0, 0].map(|account| log.begin(Some(account), now));
+        let other = log.begin(Some(1), now);
+        assert_eq!((first.open, second.open, other.open), (1, 2, 1));
+        let peaks = [None, Some(0), Some(1), Some(2)].map(|of| log.snapshot(of).peak_concurrency);
+        assert_eq!(peaks, [2, 2, 1, 0]);
+    }
+
+    #[test]
+    fn a_call_from_before_a_reset_is_under_way_but_not_counted() {
+        let (log, now) = (CallLog::default(), Instant::now());
+        let before = log.begin(Some(0), now);
+        log.reset();
+        assert_eq!(log.begin(Some(0), now).open, 2);
+        log.end(before, "devices".to_owned(), 200);
+        assert_eq!(log.snapshot(None).data_calls(), 0);
+        assert_eq!(log.begin(Some(0), now).open, 2);
+    }
+
+    #[test]
+    fn tokens_are_counted_apart_and_any_interval_is_looked_at() {
+        let (log, start) = (CallLog::default(), Instant::now());
+        let calls = [
+            (TOKEN, None, 200, 0),
+            ("v2/sims", Some(0), 200, 600),
+            ("v2/sims", Some(0), 429, 1_500),
+            ("v2/sims", Some(1), 200, 1_599),
+        ];
+        for (endpoint, account, status, ms) in calls {
+            let begun = log.begin(account, start + Duration::from_millis(ms));
+            log.end(begun, endpoint.to_owned(), status);
+        }
+        let all = log.snapshot(None);
+        assert_eq!((all.token_calls(), all.data_calls()), (1, 3));
+        assert_eq!(all.throttled(), 1);
+        assert_eq!(
+            [900, 1_000].map(|ms| all.most_in(Duration::from_millis(ms))),
+            [2, 3]
+        );
+        assert_eq!(log.snapshot(Some(0)).data_calls(), 2);
     }
 }

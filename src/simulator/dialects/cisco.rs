@@ -1,15 +1,16 @@
 //! Cisco IoT Control Center: pages of 50, usage by rate plan, and "too fast" as a code in the body
 //! (developer.cisco.com/docs/control-center).
 
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-use chrono::{SecondsFormat, TimeDelta};
+use chrono::{DateTime, SecondsFormat, TimeDelta};
 use serde_json::{Value, json};
 
 use super::config::Dialect;
 use super::question::{Question, Reply};
 use super::server::State;
-use super::sims::Sim;
+use super::sims::{self, Sim};
 use super::truth::DialectTruth;
 
 const LARGEST_PAGE: usize = 50;
@@ -67,55 +68,87 @@ pub(super) fn too_fast(state: &State) -> Reply {
 }
 
 fn devices(state: &State, account: usize, question: &Question) -> Reply {
-    if !question.query.contains_key("modifiedSince") {
+    // A `+` that was not encoded comes as a blank, and is refused as the carrier does.
+    let since = question.query.get("modifiedSince");
+    let Some(since) = since.and_then(|text| DateTime::parse_from_rfc3339(text).ok()) else {
         return error(400, json!("10000003"), "modifiedSince is required");
-    }
-    let total = state.config.accounts[account].devices;
-    let all: Vec<usize> = (0..total).collect();
-    let (page, rows, is_last) = page(&all, question);
-    let rows: Vec<Value> = rows
-        .iter()
-        .map(|index| {
-            let sim = state.sim(account, *index);
-            json!({
-                "iccid": sim.name(Dialect::Cisco), "status": word(&sim), "ratePlan": sim.plan,
-                "communicationPlan": "Data",
-            })
+    };
+    // Every device was changed at the carrier's present instant.
+    let changed = match since.to_utc() <= state.now {
+        true => state.config.accounts[account].devices,
+        false => 0,
+    };
+    let page = Page::of(question, changed);
+    let rows = page.places.clone().map(|index| {
+        let sim = state.sim(account, index);
+        json!({
+            "iccid": sim.name(Dialect::Cisco), "status": word(&sim), "ratePlan": sim.plan,
+            "communicationPlan": "Data",
         })
-        .collect();
-    Reply::ok(json!({"devices": rows, "pageNumber": page, "lastPage": is_last}))
+    });
+    page.reply("devices", rows.collect())
 }
 
-/// Devices of the plan that used anything at all are in it, and those that used nothing as well.
+/// Devices of the plan that used nothing are in it too. Of other cycles and other kinds nothing is kept.
 fn usages(state: &State, account: usize, question: &Question) -> Reply {
     let Some(plan) = question.query.get("ratePlanName") else {
         return error(400, json!("10000003"), "ratePlanName is required");
     };
-    let total = state.config.accounts[account].devices;
-    let of_plan: Vec<usize> = (0..total)
-        .filter(|index| state.sim(account, *index).plan == plan)
-        .collect();
-    let (page, rows, is_last) = page(&of_plan, question);
-    let rows: Vec<Value> = rows
-        .iter()
-        .map(|index| {
-            let sim = state.sim(account, *index);
-            json!({
-                "iccid": sim.name(Dialect::Cisco), "usageType": "DATA", "dataUsage": sim.used_bytes,
-                "cycleStartDate": sim.cycle.0.format("%Y-%m-%dZ").to_string(),
-            })
+    let Some(on_plan) = sims::count_on_plan(plan, state.config.accounts[account].devices) else {
+        return error(400, json!("10000003"), "no such rate plan");
+    };
+    let is_kept = is_data(question) && is_current(state, account, question);
+    let page = Page::of(question, if is_kept { on_plan } else { 0 });
+    let rows = page.places.clone().map(|place| {
+        let sim = state.sim(account, sims::index_on_plan(plan, place));
+        json!({
+            "iccid": sim.name(Dialect::Cisco), "usageType": "DATA", "dataUsage": sim.used_bytes,
+            "cycleStartDate": cycle_start(&sim),
         })
-        .collect();
-    Reply::ok(json!({"usages": rows, "pageNumber": page, "lastPage": is_last}))
+    });
+    page.reply("usages", rows.collect())
 }
 
-fn page<'i>(indexes: &'i [usize], question: &Question) -> (usize, &'i [usize], bool) {
-    let size = question.number("pageSize").unwrap_or(LARGEST_PAGE);
-    let size = size.clamp(1, LARGEST_PAGE);
-    let page = question.number("pageNumber").unwrap_or(1).max(1);
-    let from = indexes.len().min((page - 1) * size);
-    let to = indexes.len().min(from + size);
-    (page, &indexes[from..to], to == indexes.len())
+fn is_data(question: &Question) -> bool {
+    let kind = question.query.get("usageType");
+    kind.is_none_or(|kind| kind == "DATA")
+}
+
+/// Asked for no cycle, or for the present one, in either of the documented forms.
+fn is_current(state: &State, account: usize, question: &Question) -> bool {
+    let asked = question.query.get("cycleStartDate");
+    let date = |text: &str| text.get(..10).map(str::to_owned);
+    asked.is_none_or(|asked| date(asked) == date(&cycle_start(&state.sim(account, 0))))
+}
+
+fn cycle_start(sim: &Sim) -> String {
+    sim.cycle.0.format("%Y-%m-%dZ").to_string()
+}
+
+/// Part of a listing.
+struct Page {
+    number: usize,
+    places: Range<usize>,
+    is_last: bool,
+}
+
+impl Page {
+    fn of(question: &Question, rows: usize) -> Self {
+        let size = question.number("pageSize").unwrap_or(LARGEST_PAGE);
+        let size = size.clamp(1, LARGEST_PAGE);
+        let number = question.number("pageNumber").unwrap_or(1).max(1);
+        let from = rows.min((number - 1).saturating_mul(size));
+        let to = rows.min(from + size);
+        Self {
+            number,
+            places: from..to,
+            is_last: to == rows,
+        }
+    }
+
+    fn reply(&self, name: &str, rows: Vec<Value>) -> Reply {
+        Reply::ok(json!({name: rows, "pageNumber": self.number, "lastPage": self.is_last}))
+    }
 }
 
 fn device(sim: &Sim) -> Value {

@@ -1,8 +1,18 @@
 //! What is simulated: which carrier, whose accounts, how large, and by which limits.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+
+use crate::simulator::InvalidConfig;
+
+/// Most accounts: an ICCID has four digits for them.
+const MOST_ACCOUNTS: usize = 10_000;
+/// Most SIMs of an account: so many numbers are set aside for its endpoints.
+pub(super) const MOST_DEVICES: usize = 10_000_000;
+/// What is longer is a mistake, and at some length no clock holds the end.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 86_400);
 
 /// A carrier's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +42,15 @@ impl Dialect {
     pub fn published_limits(self) -> Vec<Limit> {
         match self {
             Self::OneNce => vec![Limit::of(10, Duration::from_secs(1))],
-            Self::Emnify => vec![Limit {
-                is_shared: true,
-                ..Limit::of(2_000, Duration::from_secs(300))
-            }],
+            Self::Emnify => vec![
+                Limit {
+                    is_shared: true,
+                    ..Limit::of(2_000, Duration::from_secs(300))
+                },
+                // 10 a second and a burst of 5: no second holds more than both together.
+                Limit::of(15, Duration::from_secs(1)).of_endpoint("api/v1/endpoint"),
+                Limit::of(15, Duration::from_secs(1)).of_endpoint("api/v1/sim"),
+            ],
             Self::Cisco => vec![Limit::of(5, Duration::from_secs(1))],
         }
     }
@@ -50,6 +65,8 @@ pub struct Limit {
     pub per: Duration,
     /// Over all accounts of one address together.
     pub is_shared: bool,
+    /// The one endpoint whose calls it counts, as [`DialectCalls`](super::DialectCalls) names it; `None`: all.
+    pub only_endpoint: Option<&'static str>,
 }
 
 impl Limit {
@@ -60,6 +77,16 @@ impl Limit {
             calls,
             per,
             is_shared: false,
+            only_endpoint: None,
+        }
+    }
+
+    /// The same, for calls of one endpoint only.
+    #[must_use]
+    pub const fn of_endpoint(self, endpoint: &'static str) -> Self {
+        Self {
+            only_endpoint: Some(endpoint),
+            ..self
         }
     }
 }
@@ -132,6 +159,101 @@ impl DialectConfig {
             limits: dialect.published_limits(),
             shuffles: false,
             throttle_status: 429,
+        }
+    }
+
+    /// Refuses what cannot be simulated.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] names the setting, the value and what is allowed.
+    pub fn validate(&self) -> Result<(), InvalidConfig> {
+        let wrong = |text: String| Err(InvalidConfig(text));
+        if self.accounts.len() > MOST_ACCOUNTS {
+            let accounts = self.accounts.len();
+            return wrong(format!("{accounts} accounts; at most {MOST_ACCOUNTS}"));
+        }
+        let mut keys = HashSet::new();
+        for account in &self.accounts {
+            let devices = account.devices;
+            if devices > MOST_DEVICES {
+                return wrong(format!("{devices} devices; at most {MOST_DEVICES}"));
+            }
+            if !keys.insert(&account.key) {
+                return wrong(format!("the key {} is there twice", account.key));
+            }
+        }
+        if self.token_lifetime > LONGEST_LIFETIME {
+            let lifetime_s = self.token_lifetime.as_secs();
+            let longest_s = LONGEST_LIFETIME.as_secs();
+            return wrong(format!("a token for {lifetime_s} s; at most {longest_s} s"));
+        }
+        let is_never = |limit: &Limit| limit.calls == 0 || limit.per.is_zero();
+        if self.limits.iter().any(is_never) {
+            return wrong("a limit must allow a call, in more than no time".to_owned());
+        }
+        if !(200..=599).contains(&self.throttle_status) {
+            let status = self.throttle_status;
+            return wrong(format!("status {status} for \"too fast\"; from 200 to 599"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_carriers_can_be_simulated() {
+        for dialect in [Dialect::OneNce, Dialect::Emnify, Dialect::Cisco] {
+            assert_eq!(DialectConfig::of(dialect, MOST_DEVICES).validate(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_simulated_is_refused_with_the_reason() {
+        let usual = || DialectConfig::of(Dialect::OneNce, 1);
+        let account = |number| DialectAccount::numbered(Dialect::OneNce, number, 1);
+        let accounts = |accounts| DialectConfig {
+            accounts,
+            ..usual()
+        };
+        let configs = [
+            (
+                accounts((0..=MOST_ACCOUNTS).map(account).collect()),
+                "10001 accounts",
+            ),
+            (accounts(vec![account(1), account(1)]), "there twice"),
+            (
+                DialectConfig::of(Dialect::OneNce, MOST_DEVICES + 1),
+                "10000001 devices",
+            ),
+            (
+                DialectConfig {
+                    token_lifetime: Duration::MAX,
+                    ..usual()
+                },
+                "a token for",
+            ),
+            (
+                DialectConfig {
+                    limits: vec![Limit::of(0, Duration::from_secs(1))],
+                    ..usual()
+                },
+                "must allow a call",
+            ),
+            (
+                DialectConfig {
+                    throttle_status: 0,
+                    ..usual()
+                },
+                "status 0",
+            ),
+        ];
+        for (config, reason) in configs {
+            let error = config.validate().unwrap_err();
+            assert!(error.to_string().contains(reason), "{error}");
         }
     }
 }

@@ -79,7 +79,7 @@ fn listing(state: &State, account: usize, question: &Question) -> Reply {
     let total = state.config.accounts[account].devices;
     // Rows that are asked for while others change places: the order turns by one row a page.
     let turn = if state.config.shuffles { page - 1 } else { 0 };
-    let from = (page - 1) * size;
+    let from = total.min((page - 1).saturating_mul(size));
     let rows = (from..total.min(from + size))
         .map(|place| state.sim(account, (place + total - turn) % total))
         .map(|sim| row(&sim));

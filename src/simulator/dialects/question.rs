@@ -9,7 +9,7 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub(super) struct Question {
     pub(super) is_post: bool,
-    /// Decoded segments below the base path.
+    /// Segments below the base path, as they came: no name of a SIM needs an escape.
     pub(super) path: Vec<String>,
     pub(super) query: HashMap<String, String>,
     pub(super) authorization: Option<String>,
@@ -99,5 +99,54 @@ impl Reply {
             ),
         ];
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(path: &str, authorization: &str) -> Question {
+        Question {
+            is_post: false,
+            path: path.split('/').map(str::to_owned).collect(),
+            query: HashMap::new(),
+            authorization: Some(authorization.to_owned()),
+            body: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn calls_are_counted_by_endpoint_and_not_by_name() {
+        let counted = |path| question(path, "").endpoint();
+        assert_eq!(
+            counted("v2/sims/8988303000123456789/status"),
+            "v2/sims/{id}/status"
+        );
+        assert_eq!(counted("api/v1/endpoint/10000001"), "api/v1/endpoint/{id}");
+        assert_eq!(counted("v2/sims"), "v2/sims");
+    }
+
+    #[test]
+    fn credentials_are_read_from_their_own_scheme_only() {
+        let basic = question("", "Basic dXNlcjprZXk6MQ==");
+        let read = basic.basic();
+        assert_eq!(read, Some(("user".to_owned(), "key:1".to_owned())));
+        assert_eq!(basic.bearer(), None);
+        // A token that would decode to a user and a password.
+        let bearer = question("", "Bearer dXNlcjprZXk6MQ==");
+        let token = Some("dXNlcjprZXk6MQ==");
+        assert_eq!((bearer.bearer(), bearer.basic()), (token, None));
+        assert_eq!(question("", "Basic !").basic(), None);
+    }
+
+    #[test]
+    fn an_empty_listing_has_one_page() {
+        let pages = |total| {
+            Reply::empty(200).counted(1, 100, total).headers[3]
+                .1
+                .clone()
+        };
+        assert_eq!([0, 1, 100, 101].map(pages), ["1", "1", "1", "2"]);
     }
 }

@@ -14,13 +14,13 @@ use actix_web::{
 };
 use chrono::{DateTime, SubsecRound, Utc};
 
-use super::calls::{CallLog, DialectCalls};
+use super::calls::{Begun, CallLog, DialectCalls};
 use super::config::{Dialect, DialectConfig};
 use super::question::{Question, Reply};
-use super::sims::Sim;
+use super::sims::{self, Sim};
 use super::tokens::Tokens;
 use super::truth::DialectTruth;
-use super::window::Window;
+use super::window::Windows;
 use super::{cisco, emnify, onence};
 
 /// A call that is answered so never is in any test's patience.
@@ -44,12 +44,12 @@ pub struct DialectFault {
 pub(super) struct State {
     pub(super) config: DialectConfig,
     /// The carrier's date, to the second; it stands still, so that the truth does.
-    now: DateTime<Utc>,
+    pub(super) now: DateTime<Utc>,
     pub(super) tokens: Tokens,
     /// Refusals of Cisco's so far.
     pub(super) refusals: AtomicUsize,
     calls: CallLog,
-    windows: Mutex<HashMap<(usize, Option<usize>), Window>>,
+    windows: Windows,
     faults: Mutex<Vec<DialectFault>>,
     sold: AtomicUsize,
 }
@@ -64,7 +64,7 @@ impl State {
     pub(super) fn sim_named(&self, account: usize, name: &str) -> Option<Sim> {
         let index = match self.config.dialect {
             Dialect::Emnify => {
-                let first = 10_000_000 * (account as u64 + 1) + 1;
+                let first = sims::first_endpoint(account);
                 usize::try_from(name.parse::<u64>().ok()?.checked_sub(first)?).ok()?
             }
             Dialect::OneNce | Dialect::Cisco => name.get(11..19)?.parse().ok()?,
@@ -107,7 +107,7 @@ impl State {
     }
 
     /// Whether the call is within every limit; `open` calls of its account are under way.
-    fn admits(&self, account: Option<usize>, open: usize, now: Instant) -> bool {
+    fn admits(&self, account: Option<usize>, open: usize, endpoint: &str, now: Instant) -> bool {
         // Buying a token is counted by limits of its own, which no test comes near.
         let Some(account) = account else {
             return true;
@@ -115,13 +115,7 @@ impl State {
         if self.config.dialect == Dialect::Cisco && open > 1 {
             return false;
         }
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let limits = self.config.limits.iter().enumerate();
-        limits.fold(true, |admits, (number, limit)| {
-            let scope = (!limit.is_shared).then_some(account);
-            let window = windows.entry((number, scope));
-            admits && window.or_insert_with(|| Window::new(*limit)).admits(now)
-        })
+        self.windows.admit(account, endpoint, now)
     }
 
     fn too_fast(&self) -> Reply {
@@ -155,33 +149,40 @@ impl DialectSimulator {
     /// Starts serving on `listener` and returns once calls are accepted.
     ///
     /// # Errors
-    /// The system's own about the socket or the thread.
+    /// `InvalidInput` for a config that [`DialectConfig::validate`] refuses; else the system's own about the
+    /// socket or the thread.
     pub fn start(config: DialectConfig, listener: TcpListener) -> io::Result<Self> {
+        config
+            .validate()
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let address = listener.local_addr()?;
         let state = Arc::new(State {
             now: config.now.unwrap_or_else(Utc::now).trunc_subsecs(0),
-            config,
             tokens: Tokens::default(),
             refusals: AtomicUsize::new(0),
             calls: CallLog::default(),
-            windows: Mutex::default(),
+            windows: Windows::new(config.limits.clone()),
             faults: Mutex::default(),
             sold: AtomicUsize::new(0),
+            config,
         });
         let (started, ready) = mpsc::sync_channel(1);
         let served = Arc::clone(&state);
         let thread = std::thread::Builder::new()
             .name("dialect".to_owned())
             .spawn(move || serve(served, listener, &started))?;
-        let handle = ready
-            .recv()
-            .map_err(|_| io::Error::other("the simulator's server did not start"))?;
-        Ok(Self {
-            address,
-            state,
-            handle,
-            thread: Some(thread),
-        })
+        match ready.recv() {
+            Ok(handle) => Ok(Self {
+                address,
+                state,
+                handle,
+                thread: Some(thread),
+            }),
+            Err(mpsc::RecvError) => Err(match thread.join() {
+                Ok(Err(error)) => error,
+                _ => io::Error::other("the simulator's server did not start"),
+            }),
+        }
     }
 
     /// Base address of the API, for `api_base_url`.
@@ -325,13 +326,12 @@ async fn handle(request: HttpRequest, body: web::Bytes, state: web::Data<State>)
         return HttpResponse::NotFound().body("<html>not here</html>");
     };
     let (account, endpoint) = (state.account(&question), question.endpoint());
-    let open = state.calls.begin(account);
+    let begun = state.calls.begin(account, arrived);
     let mut call = OpenCall {
         state: &state,
-        account,
+        begun,
         endpoint,
         status: HUNG_UP,
-        arrived,
     };
     let reply = match state.fault(&call.endpoint) {
         Some(HUNG_UP) => {
@@ -339,7 +339,7 @@ async fn handle(request: HttpRequest, body: web::Bytes, state: web::Data<State>)
             Reply::empty(504)
         }
         Some(status) => Reply::empty(status),
-        None if !state.admits(account, open, arrived) => state.too_fast(),
+        None if !state.admits(account, begun.open, &call.endpoint, arrived) => state.too_fast(),
         None => {
             if !state.config.latency.is_zero() {
                 rt::time::sleep(state.config.latency).await;
@@ -355,26 +355,25 @@ async fn handle(request: HttpRequest, body: web::Bytes, state: web::Data<State>)
 /// Counted when it ends, also when its caller hangs up.
 struct OpenCall<'a> {
     state: &'a State,
-    account: Option<usize>,
+    begun: Begun,
     endpoint: String,
     status: u16,
-    arrived: Instant,
 }
 
 impl Drop for OpenCall<'_> {
     fn drop(&mut self) {
         let endpoint = std::mem::take(&mut self.endpoint);
-        self.state
-            .calls
-            .end(self.account, endpoint, self.status, self.arrived);
+        self.state.calls.end(self.begun, endpoint, self.status);
     }
 }
 
 fn question(request: &HttpRequest, body: &[u8], dialect: Dialect) -> Option<Question> {
-    let below = request
-        .path()
-        .trim_start_matches('/')
-        .strip_prefix(dialect.base_path())?;
+    let path = request.path().trim_start_matches('/');
+    let below = match dialect.base_path() {
+        "" => path,
+        // `rws/api/v10` is another address.
+        base => path.strip_prefix(base)?.strip_prefix('/')?,
+    };
     let query = web::Query::<HashMap<String, String>>::from_query(request.query_string());
     let authorization = request.headers().get(header::AUTHORIZATION);
     let segments = below.trim_matches('/').split('/');

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-use super::config::{Dialect, DialectConfig};
+use super::config::{Dialect, DialectConfig, MOST_DEVICES};
 
 /// Bytes in a megabyte of 1NCE and emnify.
 pub(super) const MEGABYTE: u64 = 1 << 20;
@@ -33,8 +33,37 @@ pub(super) struct Sim {
 /// 1NCE's state of a SIM whose quota has expired.
 pub(super) const EXPIRED: usize = 3;
 
-/// Cisco's rate plans. One takes nearly all, so that pages are full.
+/// Cisco's rate plans. One takes nearly all, so that pages are full; of each [`SPARE_EVERY`] SIMs the last is
+/// on the other.
 const PLANS: [&str; 2] = ["Fleet + 1", "Spare"];
+const SPARE_EVERY: usize = 50;
+
+fn plan_of(index: usize) -> &'static str {
+    PLANS[usize::from(index % SPARE_EVERY == SPARE_EVERY - 1)]
+}
+
+/// How many of the first `devices` SIMs are on a plan; `None` for a plan that does not exist.
+pub(super) fn count_on_plan(plan: &str, devices: usize) -> Option<usize> {
+    let spare = devices / SPARE_EVERY;
+    match PLANS.iter().position(|name| *name == plan)? {
+        0 => Some(devices - spare),
+        _ => Some(spare),
+    }
+}
+
+/// Index of the SIM at this place among those of its plan: a page is found without walking to it.
+pub(super) fn index_on_plan(plan: &str, place: usize) -> usize {
+    if plan == PLANS[0] {
+        place + place / (SPARE_EVERY - 1)
+    } else {
+        place * SPARE_EVERY + SPARE_EVERY - 1
+    }
+}
+
+/// emnify's number of an account's first endpoint.
+pub(super) fn first_endpoint(account: usize) -> u64 {
+    MOST_DEVICES as u64 * (account as u64 + 1) + 1
+}
 
 impl Sim {
     pub(super) fn generate(
@@ -62,12 +91,12 @@ impl Sim {
         Self {
             index,
             iccid,
-            endpoint_id: 10_000_000 * (account as u64 + 1) + index as u64 + 1,
+            endpoint_id: first_endpoint(account) + index as u64,
             state: index % 12,
             connectivity: (index / 2) % 4,
             used_bytes,
             quota_mb,
-            plan: if index % 50 == 49 { PLANS[1] } else { PLANS[0] },
+            plan: plan_of(index),
             activated,
             cycle: cycle((config.dialect, index % 12), activated, now),
         }
@@ -144,4 +173,114 @@ fn luhn(digits: &str) -> u32 {
 /// A whole number of KiB in megabytes of 1,024 KB, exactly: a float holds 43 bits and ten behind the point.
 pub(super) fn megabytes(bytes: i64) -> f64 {
     bytes as f64 / MEGABYTE as f64
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn sims(dialect: Dialect, seed: u64, account: usize) -> Vec<Sim> {
+        let now = "2026-11-23T12:00:00Z".parse().unwrap();
+        let config = DialectConfig {
+            seed,
+            ..DialectConfig::of(dialect, 400)
+        };
+        (0..400)
+            .map(|index| Sim::generate(&config, account, index, now))
+            .collect()
+    }
+
+    #[test]
+    fn a_sim_is_the_same_for_the_same_seed_and_another_for_another() {
+        let fleet = sims(Dialect::OneNce, 1, 0);
+        assert_eq!(fleet, sims(Dialect::OneNce, 1, 0));
+        let bytes = |fleet: Vec<Sim>| -> u64 { fleet.iter().map(|sim| sim.used_bytes).sum() };
+        assert_ne!(bytes(fleet), bytes(sims(Dialect::OneNce, 2, 0)));
+    }
+
+    #[test]
+    fn no_two_accounts_share_a_name() {
+        for dialect in [Dialect::OneNce, Dialect::Emnify, Dialect::Cisco] {
+            let fleets = [sims(dialect, 1, 0), sims(dialect, 1, 1)].concat();
+            let names: std::collections::HashSet<_> =
+                fleets.iter().map(|sim| sim.name(dialect)).collect();
+            assert_eq!(names.len(), 800, "{dialect:?}");
+        }
+    }
+
+    #[test]
+    fn a_fleet_has_silent_sims_and_such_beyond_32_bits_and_quotas_that_are_overdrawn() {
+        let fleet = sims(Dialect::OneNce, 1, 0);
+        assert!(fleet.iter().any(|sim| sim.used_bytes == 0));
+        assert!(fleet.iter().any(|sim| sim.used_bytes > u64::from(u32::MAX)));
+        let is_overdrawn = |sim: &Sim| sim.used_bytes > sim.quota_mb * MEGABYTE;
+        assert!(fleet.iter().any(is_overdrawn));
+        assert!(
+            fleet
+                .iter()
+                .any(|sim| !is_overdrawn(sim) && sim.used_bytes > 0)
+        );
+    }
+
+    /// The documentation's own number, and one of a card.
+    #[test]
+    fn the_check_digit_is_luhn_s() {
+        assert_eq!(luhn("8988303000123456789"), 4);
+        assert_eq!(luhn("7992739871"), 3);
+        assert_eq!(luhn("0"), 0);
+    }
+
+    #[test]
+    fn megabytes_are_exact_to_the_byte_also_in_text() {
+        for sim in sims(Dialect::OneNce, 7, 3) {
+            let text = serde_json::to_string(&megabytes(-sim.used_bytes.cast_signed())).unwrap();
+            let (whole, part) = text.trim_start_matches('-').split_once('.').unwrap();
+            let scaled = format!("{whole}{part:0<10}").parse::<u128>().unwrap();
+            assert_eq!(
+                scaled * u128::from(MEGABYTE),
+                u128::from(sim.used_bytes) * 10_000_000_000,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_plan_s_places_are_its_sims_in_order() {
+        for devices in [0, 1, 49, 50, 51, 98, 99, 400] {
+            for plan in PLANS {
+                let of_plan: Vec<usize> = (0..devices)
+                    .filter(|index| plan_of(*index) == plan)
+                    .collect();
+                let count = count_on_plan(plan, devices).unwrap();
+                let found: Vec<usize> =
+                    (0..count).map(|place| index_on_plan(plan, place)).collect();
+                assert_eq!(found, of_plan, "{plan} of {devices}");
+            }
+        }
+        assert_eq!(count_on_plan("none", 400), None);
+    }
+
+    #[test]
+    fn a_cycle_holds_the_carrier_s_date_unless_its_quota_has_expired() {
+        for day in [
+            "2026-11-09T23:59:59Z",
+            "2026-11-10T00:00:00Z",
+            "2027-01-31T12:00:00Z",
+        ] {
+            let now: DateTime<Utc> = day.parse().unwrap();
+            for dialect in [Dialect::OneNce, Dialect::Emnify, Dialect::Cisco] {
+                let config = DialectConfig::of(dialect, 1);
+                for index in 0..24 {
+                    let sim = Sim::generate(&config, 0, index, now);
+                    let is_over = dialect == Dialect::OneNce && sim.state == EXPIRED;
+                    let (start, end) = sim.cycle;
+                    assert!(
+                        start <= now && (now < end) != is_over,
+                        "{dialect:?} {sim:?}"
+                    );
+                }
+            }
+        }
+    }
 }

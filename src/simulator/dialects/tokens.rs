@@ -32,3 +32,24 @@ impl Tokens {
         self.sold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    #[test]
+    fn a_token_opens_its_account_until_it_ends_or_is_revoked() {
+        let tokens = Tokens::default();
+        tokens.sell("first".to_owned(), 0, HOUR);
+        tokens.sell("second".to_owned(), 1, HOUR);
+        tokens.sell("ended".to_owned(), 1, Duration::ZERO);
+        let opened = ["first", "second", "ended", "unknown"].map(|token| tokens.account(token));
+        assert_eq!(opened, [Some(0), Some(1), None, None]);
+        tokens.revoke();
+        assert_eq!(tokens.account("first"), None);
+        tokens.sell("third".to_owned(), 0, HOUR);
+        assert_eq!(tokens.account("third"), Some(0));
+    }
+}
