@@ -17,6 +17,7 @@ mod write_plan;
 
 use async_trait::async_trait;
 
+use crate::budget::{CallCount, CountState};
 use crate::device::{
     BillingCycle, CarrierDeviceId, CycleSource, DeviceId, IntegrationId, LinkedDevices,
     StoredCycles, TenantId, UpdateBatch, WriteReceipt,
@@ -57,7 +58,7 @@ pub enum StoreError {
 #[error("the lease of the integration has passed to another process")]
 pub struct LeaseLost;
 
-/// Why an outcome was not recorded, and never will be.
+/// Why an outcome was not recorded, or calls were not booked, and never will be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotRecorded {
     /// The integration was removed.
@@ -234,6 +235,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         &self,
         records: &[SyncRecord],
     ) -> Result<Vec<Result<(), NotRecorded>>, StoreError>;
+
+    /// Changes counts of calls, in one transaction, and answers after its commit, one answer per change,
+    /// in their order. Forgets days that no budget looks at any more.
+    ///
+    /// # Errors
+    /// Nothing was changed; the same changes can be made again.
+    async fn count_calls(
+        &self,
+        counts: &[CallCount],
+    ) -> Result<Vec<Result<CountState, NotRecorded>>, StoreError>;
 
     /// Creates what is missing, adopts what is there, and (Postgres) grants `service_role` what the
     /// service needs. Nothing is changed when a present column has another type.

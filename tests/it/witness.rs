@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use carrier_sync::budget::{CallCount, CountState};
 use carrier_sync::device::{
     DeviceId, IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
@@ -125,6 +126,13 @@ impl Store for Witness {
         });
         self.records.lock().unwrap().extend(recorded);
         Ok(answers)
+    }
+
+    async fn count_calls(
+        &self,
+        counts: &[CallCount],
+    ) -> Result<Vec<Result<CountState, NotRecorded>>, StoreError> {
+        self.heard(self.store.count_calls(counts).await)
     }
 
     async fn migrate(&self, service_role: Option<&str>) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@
 //! a pooled connection carries nothing from one call into the next, behind PgBouncer too.
 
 mod admin;
+mod calls;
 mod check;
 mod dialect;
 mod error;
@@ -36,6 +37,7 @@ use super::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
     NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
 };
+use crate::budget::{CallCount, CountState};
 use crate::device::{
     IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
@@ -231,6 +233,16 @@ impl Store for PostgresStore {
     ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
         let mut connection = self.acquire().await?;
         let work = record::record(&mut connection, &self.limits, records);
+        let done = timeout(self.call_timeout, work).await;
+        settle(connection, done).map_err(for_service)
+    }
+
+    async fn count_calls(
+        &self,
+        counts: &[CallCount],
+    ) -> Result<Vec<Result<CountState, NotRecorded>>, StoreError> {
+        let mut connection = self.acquire().await?;
+        let work = calls::count(&mut connection, &self.limits, counts);
         let done = timeout(self.call_timeout, work).await;
         settle(connection, done).map_err(for_service)
     }

@@ -5,6 +5,7 @@
 //! that the rows are there, after `kill -9` and after a power cut.
 
 mod admin;
+mod calls;
 mod error;
 mod file;
 mod migrate;
@@ -30,6 +31,7 @@ use super::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
     NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
 };
+use crate::budget::{CallCount, CountState};
 use crate::device::{
     IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
@@ -148,6 +150,13 @@ impl Store for SqliteStore {
         records: &[SyncRecord],
     ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
         write::record(&mut *self.acquire().await?, records).await
+    }
+
+    async fn count_calls(
+        &self,
+        counts: &[CallCount],
+    ) -> Result<Vec<Result<CountState, NotRecorded>>, StoreError> {
+        calls::count(&mut *self.acquire().await?, counts).await
     }
 
     async fn migrate(&self, service_role: Option<&str>) -> Result<(), StoreError> {

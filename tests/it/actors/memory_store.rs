@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use carrier_sync::budget::{CallCount, CountState};
 use carrier_sync::device::{
     IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
@@ -113,6 +114,13 @@ impl Store for MemoryStore {
         records: &[SyncRecord],
     ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
         Ok(records.iter().map(|_| Ok(())).collect())
+    }
+
+    async fn count_calls(
+        &self,
+        counts: &[CallCount],
+    ) -> Result<Vec<Result<CountState, NotRecorded>>, StoreError> {
+        Ok(counts.iter().map(|_| Ok(CountState::default())).collect())
     }
 
     async fn migrate(&self, _: Option<&str>) -> Result<(), StoreError> {

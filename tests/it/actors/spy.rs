@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use carrier_sync::budget::{CallCount, CountState};
 use carrier_sync::device::{
     IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
@@ -137,6 +138,13 @@ impl Store for Spy {
             self.note(Asked::Record(record.clone()));
         }
         self.inner.record(records).await
+    }
+
+    async fn count_calls(
+        &self,
+        counts: &[CallCount],
+    ) -> Result<Vec<Result<CountState, NotRecorded>>, StoreError> {
+        self.inner.count_calls(counts).await
     }
 
     async fn migrate(&self, service_role: Option<&str>) -> Result<(), StoreError> {
