@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::call_book::CallBook;
 use super::writer_handle::WriterHandle;
+use crate::client::CallMeter;
 use crate::client::scrub::Scrubber;
 use crate::device::{LinkedDevices, StoredCycles};
 use crate::store::{Store, StoreError};
@@ -36,7 +38,18 @@ impl Attempt {
     pub async fn make(self) -> SyncReport {
         let (writer, epoch) = (self.writer.clone(), self.job.tenure.epoch());
         let start_late = self.start_late;
-        let report = self.sync().await;
+        let book = CallBook::of(&self.job, &writer, self.job.client.clock.now());
+        let meter = CallMeter::new(self.job.policy.max_calls);
+        let meter = Arc::new(match &book {
+            Some(book) => meter.booking(Arc::<CallBook>::clone(book)),
+            None => meter,
+        });
+        let mut report = self.sync(&meter).await;
+        // Also of a sync that could not tell.
+        report.api_calls = meter.calls();
+        if let Some(book) = book {
+            report.calls_left = book.settle(meter.booked_calls()).await;
+        }
         if let Some(record) = report.record(epoch)
             && let Err(error) = writer.record(record).await
         {
@@ -49,7 +62,7 @@ impl Attempt {
         report
     }
 
-    async fn sync(self) -> SyncReport {
+    async fn sync(self, meter: &Arc<CallMeter>) -> SyncReport {
         let started = (self.job.client.clock.now(), Instant::now());
         let job = Arc::clone(&self.job);
         let failed = |devices, halt| {
@@ -70,10 +83,15 @@ impl Attempt {
             Ok(devices) => devices,
             Err(halt) => return failed(0, halt),
         };
-        let count = devices.0.len();
+        let (count, meter) = (devices.0.len(), Arc::clone(meter));
+        if count > 0
+            && let Err(halt) = open(&meter, &stop).await
+        {
+            return failed(count, halt);
+        }
         let sync = async move {
             let (writer, observer) = (&self.writer, &*self.observer);
-            sync(&self.job, devices, writer, observer, &self.stop).await
+            sync(&self.job, devices, &meter, writer, observer, &self.stop).await
         };
         contained(sync, &scrubber)
             .await
@@ -99,6 +117,19 @@ impl Attempt {
             Ok((devices, cycles))
         }
     }
+}
+
+/// A sync that may not make a single call does not begin.
+async fn open(meter: &CallMeter, stop: &CancellationToken) -> Result<(), Halt> {
+    let opened = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Err(Halt::Stopped),
+        opened = meter.open() => opened,
+    };
+    opened.map_err(|error| {
+        let reason = error.to_string();
+        Halt::of(&error).unwrap_or(Halt::Outage { reason })
+    })
 }
 
 /// Does the work in a task of its own: a panic in it is a failed sync and nothing more. Its text is
@@ -131,6 +162,8 @@ fn log(report: &SyncReport, start_late: Option<Duration>) {
         failed = report.failed(),
         calls_planned = report.planned_calls,
         calls = report.api_calls,
+        calls_left_today = report.calls_left.today,
+        calls_left_this_month = report.calls_left.this_month,
         start_late_ms = start_late.map(milliseconds),
         permits_waited_ms = milliseconds(report.permits_waited),
         elapsed_ms = milliseconds(report.elapsed),

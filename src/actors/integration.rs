@@ -175,6 +175,8 @@ impl IntegrationActor {
             status.runs += 1;
             status.permits_waited += report.permits_waited;
             status.calls_made = calls_made;
+            status.calls_left_today = report.calls_left.today;
+            status.calls_left_this_month = report.calls_left.this_month;
         });
         let now = self.parts.clock.now();
         let interval = std::mem::replace(&mut self.interval, self.parts.interval);

@@ -68,6 +68,18 @@ pub enum CallError {
         /// The budget.
         budget: u64,
     },
+    /// The integration has made all the calls it may in a day or a month: come back when that has ended.
+    #[error("{reason}")]
+    AllowanceSpent {
+        /// Which budget, and until when.
+        reason: String,
+    },
+    /// The call could not be counted in the database, without which it may not be made.
+    #[error("calls could not be counted: {reason}")]
+    NotCounted {
+        /// Why the database did not do it.
+        reason: String,
+    },
 }
 
 fn colon(words: Option<&str>) -> String {

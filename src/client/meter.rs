@@ -1,15 +1,18 @@
 //! What one sync spends: calls, purchases of tokens, time spent waiting for permits. Makes no call.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::allowance::{Allowance, Unit, Units};
 use super::error::CallError;
 
 /// Counts what one sync spends, and stops it at its budget.
 #[derive(Debug)]
 pub struct CallMeter {
     budget: u64,
+    /// Where every call is booked before; `None`: the account has no budget over many syncs.
+    units: Option<Units>,
     calls: AtomicU64,
     token_calls: AtomicU64,
     /// Why there is no token, once there is none.
@@ -24,12 +27,36 @@ impl CallMeter {
     pub fn new(budget: u64) -> Self {
         Self {
             budget,
+            units: None,
             calls: AtomicU64::new(0),
             token_calls: AtomicU64::new(0),
             tokenless: OnceLock::new(),
             answers: AtomicU64::new(0),
             waited_ms: AtomicU64::new(0),
         }
+    }
+
+    /// The same, with every call booked at `allowance` before it is made, purchases of tokens included.
+    #[must_use]
+    pub fn booking(self, allowance: Arc<dyn Allowance>) -> Self {
+        Self {
+            units: Some(Units::of(allowance)),
+            ..self
+        }
+    }
+
+    /// Whether a call may be made at all; books the first ones.
+    ///
+    /// # Errors
+    /// As [`Allowance::book_beyond`].
+    pub async fn open(&self) -> Result<(), CallError> {
+        self.unit().await.map(drop)
+    }
+
+    /// All that counts against a budget of days and months.
+    #[must_use]
+    pub fn booked_calls(&self) -> u64 {
+        self.calls() + self.token_calls()
     }
 
     /// Attempts made so far, retries included; those to buy a token are counted apart.
@@ -58,6 +85,14 @@ impl CallMeter {
 
     pub(super) fn was_answered(&self) {
         self.answers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The right to one call; taken before its permit, and used when it leaves.
+    pub(super) async fn unit(&self) -> Result<Unit<'_>, CallError> {
+        match &self.units {
+            Some(units) => units.take().await,
+            None => Ok(Unit::free()),
+        }
     }
 
     pub(super) fn spend(&self) -> Result<(), CallError> {

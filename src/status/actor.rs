@@ -100,6 +100,10 @@ pub struct ActorStatus {
     pub permits_waited: Duration,
     /// Calls made to the carrier.
     pub calls_made: u64,
+    /// Calls that its budget of the day had left after the last sync; `None`: it has none.
+    pub calls_left_today: Option<u64>,
+    /// The same of the month's.
+    pub calls_left_this_month: Option<u64>,
 }
 
 impl Default for ActorStatus {
@@ -120,6 +124,8 @@ impl Default for ActorStatus {
             start_late: Duration::ZERO,
             permits_waited: Duration::ZERO,
             calls_made: 0,
+            calls_left_today: None,
+            calls_left_this_month: None,
         }
     }
 }

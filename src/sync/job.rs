@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::turns::Turns;
+use crate::budget::CallBudget;
 use crate::carriers::{Account, Carrier, Context, PageSizes};
 use crate::client::CarrierClient;
 use crate::device::{IntegrationId, StoredCycles, TenantId, UpdateBatch, WriteReceipt};
@@ -19,6 +20,8 @@ const MAX_NOTICES: usize = 1_000;
 pub struct SyncPolicy {
     /// Calls that one sync may make, retries included.
     pub max_calls: u64,
+    /// Calls that all syncs of a day and a month may make, purchases of tokens included.
+    pub budget: CallBudget,
     /// Devices that may be asked for one by one after a bulk listing left them out.
     pub max_fallback_calls: usize,
     /// Calls that may go to what the carrier tells per device only, while other values come in bulk.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::budget::CallsLeft;
+use crate::client::CallError;
 use crate::device::{DeviceId, IntegrationId, TenantId};
 use crate::integration::{Outcome, SyncRecord};
 use crate::tenure::Epoch;
@@ -59,6 +61,27 @@ pub enum Halt {
 }
 
 impl Halt {
+    /// What an error ends the sync with, whatever was asked; `None`: it is about what was asked.
+    #[must_use]
+    pub fn of(error: &CallError) -> Option<Self> {
+        let reason = error.to_string();
+        match error {
+            CallError::Unauthorized { .. } => Some(Self::Credentials { reason }),
+            CallError::Throttled { until } => Some(Self::Throttled { until: *until }),
+            CallError::BudgetSpent { .. } | CallError::AllowanceSpent { .. } => {
+                Some(Self::BudgetSpent { reason })
+            }
+            CallError::NotCounted { .. } => Some(Self::Store { reason }),
+            CallError::LeaseLost => Some(Self::LeaseLost),
+            // The address as written has passed; what a name resolves to may change by itself. And
+            // without a token every call would fail alike.
+            CallError::Forbidden { .. } | CallError::NoToken { .. } => {
+                Some(Self::Outage { reason })
+            }
+            _ => None,
+        }
+    }
+
     /// Whether nothing more can be written.
     #[must_use]
     pub fn is_of_the_store(&self) -> bool {
@@ -100,6 +123,8 @@ pub struct SyncReport {
     pub api_calls: u64,
     /// Time spent waiting for permits.
     pub permits_waited: Duration,
+    /// What is left of the budgets after it.
+    pub calls_left: CallsLeft,
     /// Why it stopped early, if it did.
     pub halt: Option<Halt>,
     /// The outcome.
@@ -130,6 +155,7 @@ impl SyncReport {
             planned_calls: 0,
             api_calls: 0,
             permits_waited: Duration::ZERO,
+            calls_left: CallsLeft::default(),
             halt: Some(halt),
             outcome: Outcome::Error,
             error,
@@ -150,7 +176,13 @@ impl SyncReport {
             self.halt,
             None | Some(Halt::BudgetSpent { .. } | Halt::Stopped | Halt::LeaseLost)
         );
-        in_trouble || self.outcome == Outcome::Error && !self.was_ended()
+        in_trouble
+            || self.outcome == Outcome::Error && !self.was_ended() && !self.was_out_of_calls()
+    }
+
+    /// Whether it is nobody's failure that nothing was synced: a budget was spent.
+    fn was_out_of_calls(&self) -> bool {
+        matches!(self.halt, Some(Halt::BudgetSpent { .. }))
     }
 
     /// Whether it was ended by us and not by what it met.
@@ -279,6 +311,7 @@ mod tests {
             (None, Outcome::Error, true),
             (outage(), Outcome::Partial, true),
             (budget(), Outcome::Partial, false),
+            (budget(), Outcome::Error, false),
             (Some(Halt::Stopped), Outcome::Error, false),
             (Some(Halt::LeaseLost), Outcome::Error, false),
         ];

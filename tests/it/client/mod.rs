@@ -20,6 +20,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use carrier_sync::budget::CallBudget;
 use carrier_sync::carriers::{Bulk, DeviceRecord, Page, PageSizes};
 use carrier_sync::client::{
     AllowedHosts, CallError, CallMeter, CarrierLimits, Limits, RateLimit, Tier, Tokens, Transport,
@@ -112,6 +113,7 @@ impl Setup {
                 slice_calls: 0,
                 device_info_every: 1,
                 max_calls: 100,
+                budget: CallBudget::default(),
                 max_fallback_calls: 10,
                 max_concurrency: self.max_concurrency,
                 max_batch_rows: 100,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use carrier_sync::client::CallMeter;
 use carrier_sync::device::StoredCycles;
 use carrier_sync::simulator::Simulator;
 use carrier_sync::sync::{Halt, Observer, Progress, SyncReport, sync};
@@ -51,6 +52,7 @@ async fn sync_under(
     sync(
         &job,
         (devices, StoredCycles::default()),
+        &Arc::new(CallMeter::new(job.policy.max_calls)),
         &sink,
         observer,
         &CancellationToken::new(),

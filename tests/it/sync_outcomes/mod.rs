@@ -15,6 +15,7 @@ mod refusals;
 use std::sync::Arc;
 
 use carrier_sync::app::App;
+use carrier_sync::client::CallMeter;
 use carrier_sync::device::{IntegrationId, StoredCycles, UpdateBatch, WriteReceipt};
 use carrier_sync::integration::IntegrationRow;
 use carrier_sync::simulator::{
@@ -132,6 +133,7 @@ impl Scene {
         sync(
             job,
             (devices, StoredCycles::default()),
+            &Arc::new(CallMeter::new(job.policy.max_calls)),
             sink,
             &fleet::Quiet,
             &stop,
