@@ -81,7 +81,7 @@ impl Unit<'_> {
     }
 
     /// The call is made.
-    pub(super) fn is_used(mut self) {
+    pub(super) fn spend(mut self) {
         self.0 = None;
     }
 }
@@ -124,8 +124,7 @@ mod tests {
     async fn units_are_booked_by_steps_and_never_more_are_used_than_there_are() {
         let seven = Arc::new(Seven::default());
         let units = Units::of(seven.clone());
-        let taken =
-            join_all((0..20).map(|_| async { units.take().await.map(Unit::is_used) })).await;
+        let taken = join_all((0..20).map(|_| async { units.take().await.map(Unit::spend) })).await;
         assert_eq!(taken.iter().filter(|taken| taken.is_ok()).count(), 7);
         assert_eq!(units.booked.load(Ordering::Relaxed), 7);
     }
@@ -146,7 +145,7 @@ mod tests {
             drop(units.take().await.unwrap());
         }
         for _ in 0..7 {
-            units.take().await.unwrap().is_used();
+            units.take().await.unwrap().spend();
         }
         assert!(units.take().await.is_err());
     }

@@ -152,7 +152,7 @@ impl CarrierClient {
             };
         }
         meter.spend()?;
-        unit.is_used();
+        unit.spend();
         let at_utc = self.clock.now();
         let call = Outgoing {
             url,

@@ -115,7 +115,7 @@ impl CarrierClient {
         let unit = meter.unit().await?;
         let permit = self.permit(CLASS, meter).await?;
         meter.counts_token_call();
-        unit.is_used();
+        unit.spend();
         let (content_type, text) = body(&source.request.body);
         let basic = source.request.basic.as_ref();
         let call = Outgoing {
