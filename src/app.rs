@@ -307,8 +307,6 @@ fn carrier_settings(carrier: &CarrierConfig, config: &Config) -> CarrierSettings
             max_calls: carrier.max_calls_per_sync.into(),
             max_fallback_calls: carrier.max_fallback_calls as usize,
             slice_calls: carrier.slice.into(),
-            calls_per_day: carrier.calls_per_day,
-            calls_per_month: carrier.calls_per_month,
             device_info_every: carrier.device_info_every,
             max_concurrency: carrier.max_concurrency,
             max_batch_rows: config.writer.max_batch_rows,

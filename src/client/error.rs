@@ -62,11 +62,9 @@ pub enum CallError {
     /// The integration is no longer ours: end without a word.
     #[error("the lease of the integration has run out")]
     LeaseLost,
-    /// The sync has made all the calls it may.
-    #[error("call budget of {budget} spent ({name})")]
+    /// The sync has made all the calls it may (`max_calls_per_sync`).
+    #[error("call budget of {budget} spent (max_calls_per_sync)")]
     BudgetSpent {
-        /// The setting: `max_calls_per_sync`, `calls_per_day`, `calls_per_month`.
-        name: &'static str,
         /// The budget.
         budget: u64,
     },

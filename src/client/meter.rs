@@ -10,8 +10,6 @@ use super::error::CallError;
 #[derive(Debug)]
 pub struct CallMeter {
     budget: u64,
-    /// Which budget it is, for whoever meets its end.
-    name: &'static str,
     calls: AtomicU64,
     token_calls: AtomicU64,
     /// Why there is no token, once there is none.
@@ -24,15 +22,8 @@ impl CallMeter {
     /// A meter that allows `budget` attempts.
     #[must_use]
     pub fn new(budget: u64) -> Self {
-        Self::of(budget, "max_calls_per_sync")
-    }
-
-    /// As [`new`](Self::new), by a budget of this name.
-    #[must_use]
-    pub fn of(budget: u64, name: &'static str) -> Self {
         Self {
             budget,
-            name,
             calls: AtomicU64::new(0),
             token_calls: AtomicU64::new(0),
             tokenless: OnceLock::new(),
@@ -73,16 +64,11 @@ impl CallMeter {
         let spent = self
             .calls
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| {
-                (calls + self.token_calls() < self.budget).then_some(calls + 1)
+                (calls < self.budget).then_some(calls + 1)
             });
-        spent.map(drop).map_err(|_| self.is_spent())
-    }
-
-    fn is_spent(&self) -> CallError {
-        CallError::BudgetSpent {
+        spent.map(drop).map_err(|_| CallError::BudgetSpent {
             budget: self.budget,
-            name: self.name,
-        }
+        })
     }
 
     pub(super) fn counts_token_call(&self) {
@@ -94,11 +80,7 @@ impl CallMeter {
         let _ = self.tokenless.set(error.clone());
     }
 
-    /// Buying one is a call too, and without another for data it is bought in vain.
     pub(super) fn expects_a_token(&self) -> Result<(), CallError> {
-        if self.calls() + self.token_calls() >= self.budget {
-            return Err(self.is_spent());
-        }
         self.tokenless
             .get()
             .map_or(Ok(()), |error| Err(error.clone()))

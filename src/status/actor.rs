@@ -100,10 +100,6 @@ pub struct ActorStatus {
     pub permits_waited: Duration,
     /// Calls made to the carrier.
     pub calls_made: u64,
-    /// Calls left of today's budget after the last sync, where there is one.
-    pub calls_left_today: Option<u64>,
-    /// Calls left of this month's.
-    pub calls_left_this_month: Option<u64>,
 }
 
 impl Default for ActorStatus {
@@ -124,8 +120,6 @@ impl Default for ActorStatus {
             start_late: Duration::ZERO,
             permits_waited: Duration::ZERO,
             calls_made: 0,
-            calls_left_today: None,
-            calls_left_this_month: None,
         }
     }
 }

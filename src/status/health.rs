@@ -50,8 +50,6 @@ macro_rules! event {
             permits_waited_ms =
                 u64::try_from($status.permits_waited.as_millis()).unwrap_or(u64::MAX),
             calls_made = $status.calls_made,
-            calls_left_today = $status.calls_left_today,
-            calls_left_this_month = $status.calls_left_this_month,
             "health"
         )
     };

@@ -5,7 +5,6 @@
 //!
 //! Every statement that touches a tenant's rows runs in a transaction confined to that tenant.
 
-pub mod calls;
 mod connect;
 pub mod leases;
 mod link_rules;
@@ -24,7 +23,6 @@ use crate::device::{
 };
 use crate::integration::{IntegrationRow, SecretColumn, SyncRecord};
 
-pub use calls::{CallBudget, CallGrant, CallsLeft};
 pub use connect::{StoreOptions, connect, leases as connect_leases, sole_use};
 pub use sqlite::SoleUse;
 
@@ -215,22 +213,6 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         tenant: &TenantId,
         integration: &IntegrationId,
     ) -> Result<StoredCycles, StoreError>;
-
-    /// Counts up to `wanted` calls of the integration on `day` (UTC), as far as its budget allows, before
-    /// they are made.
-    async fn reserve_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        wanted: u64,
-        budget: CallBudget,
-    ) -> Result<CallGrant, StoreError>;
-
-    /// Takes back calls that were counted on `day` and not made.
-    async fn return_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        unused: u64,
-    ) -> Result<(), StoreError>;
 
     /// Writes the batches in one transaction and answers after its commit, one answer per batch, in
     /// their order. A row that breaks a constraint, or is gone or linked elsewhere, is left out and

@@ -98,10 +98,6 @@ pub struct SyncReport {
     pub planned_calls: u64,
     /// Calls made, retries included.
     pub api_calls: u64,
-    /// Calls to buy a token, which are counted apart.
-    pub token_calls: u64,
-    /// What is left of the integration's budget of calls, where it has one: today and this month.
-    pub calls_left: Option<(Option<u64>, Option<u64>)>,
     /// Time spent waiting for permits.
     pub permits_waited: Duration,
     /// Why it stopped early, if it did.
@@ -133,8 +129,6 @@ impl SyncReport {
             failures: Vec::new(),
             planned_calls: 0,
             api_calls: 0,
-            token_calls: 0,
-            calls_left: None,
             permits_waited: Duration::ZERO,
             halt: Some(halt),
             outcome: Outcome::Error,

@@ -22,32 +22,27 @@ use tokio_util::sync::CancellationToken;
 use super::ask::{Asking, Reading};
 use super::book::UsageBook;
 use super::bulk::BulkPages;
-use super::job::{Given, Observer, Progress, SinkError, SyncJob, UpdateSink};
+use super::job::{Observer, Progress, SinkError, SyncJob, UpdateSink};
 use super::merge::Merged;
 use super::outbox::{Outbox, Written};
 use super::outcome::{Halt, SyncReport, error_text, outcome};
 use super::plan::{Facts, Plan};
 use super::roster::{Place, Places, Roster};
 use crate::client::{CallError, CallMeter};
-use crate::device::{CarrierDeviceId, DeviceUpdate, StoredCycles};
+use crate::device::{CarrierDeviceId, DeviceUpdate, LinkedDevices, StoredCycles};
 
-/// Syncs one integration's devices. Never fails: whatever happens is in the report.
+/// Syncs one integration's `devices`. Never fails: whatever happens is in the report.
 ///
 /// `stop` abandons the pages being read, writes what is read already, and reports.
 pub async fn sync(
     job: &Arc<SyncJob>,
-    given: Given,
+    (devices, cycles): (LinkedDevices, StoredCycles),
     sink: &dyn UpdateSink,
     observer: &dyn Observer,
     stop: &CancellationToken,
 ) -> SyncReport {
     let started = (job.client.clock.now(), Instant::now());
-    let Given {
-        devices,
-        cycles,
-        allowance,
-    } = given;
-    let meter = Arc::new(job.meter(allowance));
+    let meter = Arc::new(CallMeter::new(job.policy.max_calls));
     let mut run = Run {
         job,
         observer,
@@ -90,8 +85,6 @@ fn report(
         failures: roster.failures().to_vec(),
         planned_calls: 0,
         api_calls: meter.calls(),
-        token_calls: meter.token_calls(),
-        calls_left: None,
         permits_waited: meter.waited(),
         outcome: outcome(devices, synced, halt.as_ref()),
         error: error_text(devices, synced, halt.as_ref(), roster.failures()),

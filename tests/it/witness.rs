@@ -10,8 +10,8 @@ use carrier_sync::device::{
 };
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
-    CallBudget, CallGrant, DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost,
-    LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
+    NotRecorded, SecretReplacement, Store, StoreError,
 };
 use chrono::{DateTime, Utc};
 
@@ -91,23 +91,6 @@ impl Store for Witness {
         integration: &IntegrationId,
     ) -> Result<StoredCycles, StoreError> {
         self.heard(self.store.stored_cycles(tenant, integration).await)
-    }
-
-    async fn reserve_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        wanted: u64,
-        budget: CallBudget,
-    ) -> Result<CallGrant, StoreError> {
-        self.heard(self.store.reserve_calls(whose, wanted, budget).await)
-    }
-
-    async fn return_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        unused: u64,
-    ) -> Result<(), StoreError> {
-        self.heard(self.store.return_calls(whose, unused).await)
     }
 
     async fn write(

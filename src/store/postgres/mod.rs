@@ -5,7 +5,6 @@
 //! a pooled connection carries nothing from one call into the next, behind PgBouncer too.
 
 mod admin;
-mod calls;
 mod check;
 mod dialect;
 mod error;
@@ -34,8 +33,8 @@ pub(super) use self::leases::PostgresLeases;
 use self::error::{classify, for_administrator, for_service};
 use self::scope::Limits;
 use super::{
-    CallBudget, CallGrant, DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost,
-    LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
+    NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
 };
 use crate::device::{
     IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
@@ -212,29 +211,6 @@ impl Store for PostgresStore {
     ) -> Result<StoredCycles, StoreError> {
         let mut connection = self.acquire().await?;
         let work = read::stored_cycles(&mut connection, &self.limits, tenant, integration);
-        let done = timeout(self.call_timeout, work).await;
-        settle(connection, done).map_err(for_service)
-    }
-
-    async fn reserve_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        wanted: u64,
-        budget: CallBudget,
-    ) -> Result<CallGrant, StoreError> {
-        let mut connection = self.acquire().await?;
-        let work = calls::reserve(&mut connection, &self.limits, whose, wanted, budget);
-        let done = timeout(self.call_timeout, work).await;
-        settle(connection, done).map_err(for_service)
-    }
-
-    async fn return_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        unused: u64,
-    ) -> Result<(), StoreError> {
-        let mut connection = self.acquire().await?;
-        let work = calls::give_back(&mut connection, &self.limits, whose, unused);
         let done = timeout(self.call_timeout, work).await;
         settle(connection, done).map_err(for_service)
     }

@@ -5,7 +5,6 @@
 //! that the rows are there, after `kill -9` and after a power cut.
 
 mod admin;
-mod calls;
 mod error;
 mod file;
 mod migrate;
@@ -28,8 +27,8 @@ pub use self::sole_use::SoleUse;
 
 use self::error::classify;
 use super::{
-    CallBudget, CallGrant, DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost,
-    LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
+    NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
 };
 use crate::device::{
     IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
@@ -135,23 +134,6 @@ impl Store for SqliteStore {
         integration: &IntegrationId,
     ) -> Result<StoredCycles, StoreError> {
         read::stored_cycles(&mut *self.acquire().await?, tenant, integration).await
-    }
-
-    async fn reserve_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        wanted: u64,
-        budget: CallBudget,
-    ) -> Result<CallGrant, StoreError> {
-        calls::reserve(&mut *self.acquire().await?, whose, wanted, budget).await
-    }
-
-    async fn return_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        unused: u64,
-    ) -> Result<(), StoreError> {
-        calls::give_back(&mut *self.acquire().await?, whose, unused).await
     }
 
     async fn write(

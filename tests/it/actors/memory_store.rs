@@ -10,8 +10,8 @@ use carrier_sync::device::{
 };
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
-    CallBudget, CallGrant, CallsLeft, DeviceFilter, DeviceLink, DeviceRow, IntegrationChange,
-    LeaseLost, LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
+    NotRecorded, SecretReplacement, Store, StoreError,
 };
 use tokio::time::Instant;
 
@@ -96,26 +96,6 @@ impl Store for MemoryStore {
         _: &IntegrationId,
     ) -> Result<StoredCycles, StoreError> {
         Ok(StoredCycles::default())
-    }
-
-    async fn reserve_calls(
-        &self,
-        _: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        wanted: u64,
-        _: CallBudget,
-    ) -> Result<CallGrant, StoreError> {
-        Ok(CallGrant {
-            granted: wanted,
-            left: CallsLeft::default(),
-        })
-    }
-
-    async fn return_calls(
-        &self,
-        _: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        _: u64,
-    ) -> Result<(), StoreError> {
-        Ok(())
     }
 
     async fn write(

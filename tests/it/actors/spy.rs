@@ -8,8 +8,8 @@ use carrier_sync::device::{
 };
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
-    CallBudget, CallGrant, DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost,
-    LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
+    NotRecorded, SecretReplacement, Store, StoreError,
 };
 use tokio::sync::Semaphore;
 
@@ -115,23 +115,6 @@ impl Store for Spy {
         integration: &IntegrationId,
     ) -> Result<StoredCycles, StoreError> {
         self.inner.stored_cycles(tenant, integration).await
-    }
-
-    async fn reserve_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        wanted: u64,
-        budget: CallBudget,
-    ) -> Result<CallGrant, StoreError> {
-        self.inner.reserve_calls(whose, wanted, budget).await
-    }
-
-    async fn return_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        unused: u64,
-    ) -> Result<(), StoreError> {
-        self.inner.return_calls(whose, unused).await
     }
 
     async fn write(

@@ -110,8 +110,6 @@ impl Setup {
             },
             policy: SyncPolicy {
                 slice_calls: 0,
-                calls_per_day: 0,
-                calls_per_month: 0,
                 device_info_every: 1,
                 max_calls: 100,
                 max_fallback_calls: 10,
