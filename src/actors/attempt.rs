@@ -46,7 +46,7 @@ impl Attempt {
         });
         let mut report = self.sync(&meter).await;
         // Also of a sync that could not tell.
-        report.api_calls = meter.calls();
+        (report.api_calls, report.token_calls) = (meter.calls(), meter.token_calls());
         if let Some(book) = book {
             report.calls_left = book.settle(meter.booked_calls()).await;
         }
@@ -165,6 +165,7 @@ fn log(report: &SyncReport, start_late: Option<Duration>) {
         calls_left_today = report.calls_left.today,
         calls_left_this_month = report.calls_left.this_month,
         start_late_ms = start_late.map(milliseconds),
+        token_calls = (report.token_calls > 0).then_some(report.token_calls),
         permits_waited_ms = milliseconds(report.permits_waited),
         elapsed_ms = milliseconds(report.elapsed),
         error = report.error.as_deref(),

@@ -123,11 +123,16 @@ impl Asking {
 
     /// Puts what the store knows of the device where the answer cannot know it.
     pub fn add_stored(&self, device: &CarrierDeviceId, record: &mut DeviceRecord) {
-        if let Some(cycle) = self.stored_cycle(device) {
+        let can = self.job.carrier.capabilities();
+        // Where the carrier tells it at every turn, the stored cycle would contradict a corrected one.
+        if can.keeps_cycles()
+            && let Some(cycle) = self.stored_cycle(device)
+        {
             add_cycle(record, cycle);
         }
-        let ends_with_cycle = self.job.carrier.capabilities().ended == Ended::Deactivates;
-        if ends_with_cycle && self.cycles.has_ended(device, self.job.client.clock.now()) {
+        if can.ended == Ended::Deactivates
+            && self.cycles.has_ended(device, self.job.client.clock.now())
+        {
             record.info.sim_status = Some(SimStatus::Deactivated);
         }
     }

@@ -29,8 +29,6 @@ use crate::tenure::{Epoch, Tenure};
 /// Nobody has called for the integration before this owner.
 const FIRST_OWNER: Epoch = Epoch(1);
 
-/// Of an integration whose own interval is none; it is refused before it is synced by it.
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(3_600);
 /// The setting of an integration that says where its token is bought.
 const TOKEN_URL: &str = "token_url";
 
@@ -116,7 +114,7 @@ impl JobBuilder {
             pages: settings.pages,
             policy: settings.policy,
             notices: Notices::default(),
-            turns: Turns::every(interval(row).unwrap_or(DEFAULT_INTERVAL), self.clock.now()),
+            turns: Turns::from_round(rand::random::<u32>().into()),
         })
     }
 

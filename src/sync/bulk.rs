@@ -24,9 +24,11 @@ use crate::device::StoredCycles;
 /// A report is read to its end: every line counts.
 const ALL_ROWS: usize = usize::MAX;
 
-/// A report of more pages than this, and than there are linked devices, is left: the account is another
-/// fleet's, and asking for each device costs less.
+/// A report of more pages than this, and than so many for each linked device, is left: the account is mostly
+/// another fleet's, and asking for each device costs less.
 const PAGES_THAT_PAY: usize = 10;
+/// Where a report has a row per session, a single busy device fills some pages, asked for alone as well.
+const PAGES_PER_DEVICE: usize = 4;
 
 /// Pages of the listing without a device that is waited for, before it is asked whether it still pays.
 const BARREN_PAGES: usize = 2;
@@ -139,7 +141,7 @@ impl Run<'_> {
         let Some(report) = report else {
             return Ok(());
         };
-        let most_pages = PAGES_THAT_PAY.max(self.roster.len());
+        let most_pages = PAGES_THAT_PAY.max(PAGES_PER_DEVICE.saturating_mul(self.roster.len()));
         let mut is_readable = true;
         report.need(ALL_ROWS);
         for _ in 0..most_pages {

@@ -121,6 +121,8 @@ pub struct SyncReport {
     pub planned_calls: u64,
     /// Calls made, retries included.
     pub api_calls: u64,
+    /// Calls to buy a token, which are counted apart.
+    pub token_calls: u64,
     /// Time spent waiting for permits.
     pub permits_waited: Duration,
     /// What is left of the budgets after it.
@@ -154,6 +156,7 @@ impl SyncReport {
             failures: Vec::new(),
             planned_calls: 0,
             api_calls: 0,
+            token_calls: 0,
             permits_waited: Duration::ZERO,
             calls_left: CallsLeft::default(),
             halt: Some(halt),

@@ -87,6 +87,7 @@ fn report(
         failures: roster.failures().to_vec(),
         planned_calls: 0,
         api_calls: meter.calls(),
+        token_calls: meter.token_calls(),
         permits_waited: meter.waited(),
         calls_left: CallsLeft::default(),
         outcome: outcome(devices, synced, halt.as_ref()),

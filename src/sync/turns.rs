@@ -2,16 +2,13 @@
 //!
 //! A device that failed when it was asked goes behind those that were not asked, so that a few hundred
 //! deleted devices do not use up every sync's allowance. Where the store knows whose usage is oldest,
-//! those come first; else everyone has a turn in rounds that go by the clock, so that a restart and a
-//! process that lives for one round only go on where the last one ended.
+//! those come first; else everyone has a turn in rounds. The first round is drawn, so that processes that live
+//! for one round only, or are restarted often, do not ask the same devices again and again.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use chrono::{DateTime, Utc};
 
 use super::plan::{Plan, window};
 use super::roster::{Place, Roster};
@@ -32,12 +29,11 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// Turns of an integration that is synced once in every `interval`.
+    /// Turns that begin with any round.
     #[must_use]
-    pub fn every(interval: Duration, now: DateTime<Utc>) -> Self {
-        let seconds = interval.as_secs().max(1);
+    pub fn from_round(first_round: u64) -> Self {
         Self {
-            first_round: now.timestamp().unsigned_abs() / seconds,
+            first_round,
             ..Self::default()
         }
     }
@@ -181,12 +177,10 @@ mod tests {
     }
 
     #[test]
-    fn rounds_go_on_where_the_clock_says_whoever_counts_them() {
-        let hour = Duration::from_secs(3_600);
-        let at = |hours: i64| DateTime::UNIX_EPOCH + chrono::TimeDelta::hours(hours);
-        let service = Turns::every(hour, at(500));
-        let rounds: Vec<u64> = (0..3).map(|_| service.next_round()).collect();
-        let once = [500, 501, 502].map(|hours| Turns::every(hour, at(hours)).next_round());
-        assert_eq!(rounds, once);
+    fn rounds_follow_each_other_from_any_first_one() {
+        let turns = Turns::from_round(500);
+        let rounds: Vec<u64> = (0..3).map(|_| turns.next_round()).collect();
+        assert_eq!(rounds, [500, 501, 502]);
+        assert_eq!(Turns::from_round(u64::MAX).next_round(), u64::MAX);
     }
 }

@@ -140,3 +140,72 @@ fn a_sample_s_page_sizes_are_those_of_the_table() {
     };
     assert_eq!(carriers()[0].bulk_calls(context, 10_000), 10 + 4);
 }
+
+/// The manifest that the documentation shows is one.
+#[test]
+fn the_documented_manifest_is_understood() {
+    let page = read("docs/custom-carriers.md");
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (manifest, _) = rest.split_once("```").unwrap();
+    let read = carrier_sync::carriers::custom::Custom::of("the example", manifest);
+    assert!(read.is_ok(), "{:?}", read.err());
+}
+
+/// Each mistake is told with its line, its key and what is allowed.
+#[test]
+fn a_mistake_in_a_manifest_is_told_with_line_and_key() {
+    let good = read("config/manifests/telnyx.toml");
+    for (from, to, parts) in [
+        (
+            "kind = \"bearer\"",
+            "kind = \"beer\"",
+            &["line 8", "kind", "beer", "bearer"][..],
+        ),
+        (
+            "rows = \"$.data[*]\"",
+            "rows = \"$.[\"",
+            &["rows", "is not a JSON path"][..],
+        ),
+        (
+            "absent_is_deactivated = true",
+            "absent_is_dead = true",
+            &["absent_is_dead", "expected one of"][..],
+        ),
+        (
+            "path = \"sim_cards/{device}\"",
+            "path = \"sim_cards\"",
+            &["single.path", "{device}"][..],
+        ),
+        (
+            "enabled = \"active\"",
+            "enabled = \"on\"",
+            &["enabled", "`on`", "`active`"][..],
+        ),
+        ("MB = 1048576", "MB = 0", &["units.MB", "from 1"][..]),
+        (
+            "rule = \"calendar_month\"",
+            "rule = \"weekly\"",
+            &["rule", "weekly", "calendar_month"][..],
+        ),
+        (
+            "\"{page_size}\"",
+            "\"{size}\"",
+            &["listing.query.page[size]", "{page_size}"][..],
+        ),
+        (
+            "https://api.telnyx.com/v2",
+            "api.telnyx.com",
+            &["line 5", "base_url", "https://"][..],
+        ),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let bad = good.replacen(from, to, 1);
+        let mistakes = carrier_sync::carriers::custom::Custom::of("acme.toml", &bad).unwrap_err();
+        let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        let told = told.join("\n");
+        assert!(told.starts_with("acme.toml line "), "{to}: {told}");
+        for part in parts {
+            assert!(told.contains(part), "{to}: {part:?} is not in {told}");
+        }
+    }
+}

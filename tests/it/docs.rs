@@ -10,11 +10,14 @@ use std::{
 
 use carrier_sync::status::ActorState;
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "docs/adding-a-carrier.md",
     "docs/architecture.md",
+    "docs/carriers.md",
+    "docs/custom-carriers.md",
     "docs/decisions.md",
     "docs/operating.md",
     "docs/performance.md",

@@ -10,6 +10,7 @@ use std::{
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::names;
 use super::rows::{self, BadRow, GoodRow, Rows};
 use crate::{
     cli::{CliError, Exit, Output, integrations, open, output},
@@ -55,7 +56,7 @@ pub(super) struct ImportArgs {
 }
 
 pub(super) async fn import(args: &ImportArgs, config: &Config) -> Result<Exit, CliError> {
-    let rows = read_file(&args.file)?;
+    let mut rows = read_file(&args.file)?;
     tell(&rows.bad);
     if !rows.bad.is_empty() && !args.partial {
         return Err(nothing_imported(&rows));
@@ -67,7 +68,14 @@ pub(super) async fn import(args: &ImportArgs, config: &Config) -> Result<Exit, C
         );
     }
     let store = open(config).await?;
-    integrations::find(&store, &args.integration).await?;
+    let row = integrations::find(&store, &args.integration).await?;
+    let carrier = names::dialect(&row, config);
+    let misnamed = rows.refuse(|name| names::check(carrier, name));
+    tell(&misnamed);
+    rows.bad.extend(misnamed);
+    if !rows.bad.is_empty() && !args.partial {
+        return Err(nothing_imported(&rows));
+    }
     let import = Import {
         store: &store,
         integration: &args.integration,

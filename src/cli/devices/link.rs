@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::names;
 use super::rows::parse_iccid;
 use crate::{
     cli::{CliError, Exit, Output, integrations, open},
@@ -45,7 +46,12 @@ pub(super) async fn link(args: LinkArgs, config: &Config) -> Result<Exit, CliErr
         sim_iccid: args.iccid,
     };
     let store = open(config).await?;
-    integrations::find(&store, &args.integration).await?;
+    let row = integrations::find(&store, &args.integration).await?;
+    names::check(
+        names::dialect(&row, config),
+        link.carrier_device_id.as_str(),
+    )
+    .map_err(CliError::new)?;
     let receipt = store
         .link_devices(&args.integration, std::slice::from_ref(&link))
         .await?;

@@ -3,6 +3,7 @@
 mod import;
 mod link;
 mod list;
+mod names;
 mod rows;
 
 use clap::{Args, Subcommand};

@@ -44,6 +44,25 @@ pub(super) struct Rows {
     pub(super) bad: Vec<BadRow>,
 }
 
+impl Rows {
+    /// Takes out the rows whose name at the carrier `check` refuses, and answers them with its reason.
+    pub(super) fn refuse(&mut self, check: impl Fn(&str) -> Result<(), String>) -> Vec<BadRow> {
+        let mut refused = Vec::new();
+        self.good
+            .retain(|row| match check(row.link.carrier_device_id.as_str()) {
+                Ok(()) => true,
+                Err(reason) => {
+                    refused.push(BadRow {
+                        line: row.line,
+                        reason,
+                    });
+                    false
+                }
+            });
+        refused
+    }
+}
+
 /// Reads a CSV file with a header row.
 ///
 /// White space around a cell is not part of it. A file whose header is wrong is refused as a whole.

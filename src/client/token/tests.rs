@@ -147,6 +147,16 @@ async fn a_renewal_in_vain_leaves_the_old_token_until_it_ends_and_is_not_tried_b
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_ends_while_its_renewal_fails_is_not_used() {
+    let (keeper, shop) = (TokenKeeper::default(), Shop::default());
+    number(&keeper, &shop, HOUR).await;
+    advance(Duration::from_millis(3_598_500)).await;
+    assert!(keeper.in_hand().is_some());
+    let outcome = keeper.token(async || shop.fail(down()).await).await;
+    assert_eq!(outcome.unwrap_err(), down());
+}
+
+#[tokio::test(start_paused = true)]
 async fn credentials_that_are_refused_at_a_renewal_are_told_at_once() {
     let (keeper, shop) = (TokenKeeper::default(), Shop::default());
     number(&keeper, &shop, HOUR).await;
@@ -277,6 +287,7 @@ proptest! {
                             }
                             Ok(held) => {
                                 assert_eq!(held.number, serving.unwrap().0);
+                                let age = serving.map(|(_, from)| Instant::now() - from);
                                 assert!(age.unwrap() < life, "alive");
                             }
                             Err(_) => assert!(age.is_none_or(|age| age + SECOND >= life)),

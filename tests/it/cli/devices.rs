@@ -219,3 +219,56 @@ fn an_empty_list_says_what_to_do_next_and_prints_nothing() {
         "{said:?}"
     );
 }
+
+#[test]
+fn an_iccid_where_an_id_is_needed_is_refused_before_it_is_linked() {
+    let user = User::new().with("CARRIER_SYNC_API_KEY", "k");
+    let id = user.runs(&[
+        "integrations",
+        "add",
+        "-q",
+        "--tenant",
+        "acme",
+        "--carrier",
+        "hologram",
+    ]);
+    let id = id.succeeds().stdout.trim().to_owned();
+    let link = |name: &str| {
+        user.runs(&[
+            "devices",
+            "link",
+            "--integration",
+            &id,
+            "--device-id",
+            "pump-7",
+            "--carrier-device-id",
+            name,
+        ])
+    };
+    let refused = link("89445018042130000001");
+    assert!(
+        refused.stderr.contains("looks like an ICCID"),
+        "{}",
+        refused.stderr
+    );
+    link("4711").succeeds();
+    let file = user.home().join("devices.csv");
+    std::fs::write(
+        &file,
+        "device_id,carrier_device_id\na,1\nb,89445018042130000001\n",
+    )
+    .unwrap();
+    let refused = user.runs(&[
+        "devices",
+        "import",
+        file.to_str().unwrap(),
+        "--integration",
+        &id,
+    ]);
+    assert!(refused.stderr.contains("line 3"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("device id, a number"),
+        "{}",
+        refused.stderr
+    );
+}

@@ -170,9 +170,9 @@ fn what_cannot_work_is_refused_before_it_is_stored() {
     for (arguments, code, part) in [
         ([&tenant[..], &["acme"]].concat(), 64, "supported: hologram"),
         (
-            [&tenant[..], &["1nce"]].concat(),
-            64,
-            "not supported by this version",
+            [&tenant[..], &["1nce", "--setting", "coverage=japan"]].concat(),
+            1,
+            "unknown setting",
         ),
         (add(&["--interval-minutes", "0"]), 64, "1..="),
         (add(&["--interval-minutes=-1"]), 64, "1..="),

@@ -68,6 +68,37 @@ async fn where_one_call_at_a_time_is_allowed_a_token_needs_no_second() {
 }
 
 #[tokio::test]
+async fn a_token_that_ends_while_its_call_waits_for_the_only_turn_is_replaced_before_it_is_sent() {
+    // Tokens live for a second; the first call holds the turn for longer.
+    let carrier = ScriptedCarrier::start(|number, seen| {
+        let sold = json!({"access_token": format!("token-{number}"), "expires_in": 1}).to_string();
+        match is_purchase(seen) {
+            true => json_reply(&sold),
+            false if number == 1 => {
+                Reply::Later(Duration::from_millis(1_300), Box::new(json_reply("{}")))
+            }
+            false => json_reply("{}"),
+        }
+    })
+    .await;
+    let setup = Setup {
+        max_concurrency: 1,
+        ..Setup::once()
+    };
+    let job = job(setup, &carrier);
+    for outcome in join_all((0..2).map(|_| ask(&job))).await {
+        outcome.unwrap();
+    }
+    let carried: Vec<_> = carrier
+        .seen()
+        .iter()
+        .filter(|seen| !is_purchase(seen))
+        .map(|seen| seen.header("Authorization").unwrap().to_owned())
+        .collect();
+    assert_eq!(carried, ["Bearer token-0", "Bearer token-2"]);
+}
+
+#[tokio::test]
 async fn a_token_is_renewed_before_it_ends() {
     let carrier = shop().await;
     let job = job(Setup::once(), &carrier);
