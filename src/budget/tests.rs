@@ -1,3 +1,5 @@
+//! The arithmetic of budgets, in tables and against whatever syncs do.
+
 #![allow(clippy::unwrap_used)]
 use proptest::prelude::*;
 
