@@ -22,6 +22,7 @@ use crate::actors::supervisor::SupervisorParts;
 pub use crate::actors::system::in_system;
 use crate::actors::writer::WriterPolicy;
 use crate::actors::{DbWriterActor, LeaseKeeper, Supervisor, WriterHandle};
+use crate::budget::CallBudget;
 use crate::client::{
     CarrierLimits, Limits, RateLimit, SetUpError, Tier, Tokens, Transport, TransportConfig,
 };
@@ -305,10 +306,9 @@ fn carrier_settings(carrier: &CarrierConfig, config: &Config) -> CarrierSettings
         pages: carrier.pages,
         policy: SyncPolicy {
             max_calls: carrier.max_calls_per_sync.into(),
+            budget: CallBudget::of(carrier.calls_per_day, carrier.calls_per_month),
             max_fallback_calls: carrier.max_fallback_calls as usize,
             slice_calls: carrier.slice.into(),
-            calls_per_day: carrier.calls_per_day,
-            calls_per_month: carrier.calls_per_month,
             device_info_every: carrier.device_info_every,
             max_concurrency: carrier.max_concurrency,
             max_batch_rows: config.writer.max_batch_rows,

@@ -27,7 +27,7 @@
 //! * [`manifests`]: the folder of manifests that describe custom carriers.
 //! * [`secrets`]: credentials sealed with a key that is not in the database.
 //! * [`status`]: each actor's last word, for logs and pages; it survives the actor.
-//! * [`device`], [`integration`], [`tenure`], [`clock`]: the vocabulary that all of them speak.
+//! * [`device`], [`integration`], [`tenure`], [`budget`], [`clock`]: the vocabulary that all of them speak.
 //! * [`simulator`]: a carrier in a box, the witness of tests, benches and the demo. Knows none of the
 //!   above.
 //!
@@ -36,6 +36,7 @@
 
 pub mod actors;
 pub mod app;
+pub mod budget;
 pub mod carriers;
 pub mod cli;
 pub mod client;

@@ -4,16 +4,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, NaiveDate, Utc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::call_book::CallBook;
 use super::writer_handle::WriterHandle;
+use crate::client::CallMeter;
 use crate::client::scrub::Scrubber;
-use crate::device::StoredCycles;
-use crate::store::{CallBudget, CallGrant, CallsLeft, Store, StoreError};
+use crate::device::{LinkedDevices, StoredCycles};
+use crate::store::{Store, StoreError};
 use crate::supervision::exit::panic_text;
-use crate::sync::{Allowance, Given, Halt, Observer, SyncJob, SyncReport, sync};
+use crate::sync::{Halt, Observer, SyncJob, SyncReport, sync};
 
 /// What an attempt works with.
 pub struct Attempt {
@@ -37,7 +38,18 @@ impl Attempt {
     pub async fn make(self) -> SyncReport {
         let (writer, epoch) = (self.writer.clone(), self.job.tenure.epoch());
         let start_late = self.start_late;
-        let report = self.sync().await;
+        let book = CallBook::of(&self.job, &writer, self.job.client.clock.now());
+        let meter = CallMeter::new(self.job.policy.max_calls);
+        let meter = Arc::new(match &book {
+            Some(book) => meter.booking(Arc::<CallBook>::clone(book)),
+            None => meter,
+        });
+        let mut report = self.sync(&meter).await;
+        // Also of a sync that could not tell.
+        (report.api_calls, report.token_calls) = (meter.calls(), meter.token_calls());
+        if let Some(book) = book {
+            report.calls_left = book.settle(meter.booked_calls()).await;
+        }
         if let Some(record) = report.record(epoch)
             && let Err(error) = writer.record(record).await
         {
@@ -50,7 +62,7 @@ impl Attempt {
         report
     }
 
-    async fn sync(self) -> SyncReport {
+    async fn sync(self, meter: &Arc<CallMeter>) -> SyncReport {
         let started = (self.job.client.clock.now(), Instant::now());
         let job = Arc::clone(&self.job);
         let failed = |devices, halt| {
@@ -71,120 +83,53 @@ impl Attempt {
             Ok(devices) => devices,
             Err(halt) => return failed(0, halt),
         };
-        let mut given = devices;
-        let count = given.devices.len();
-        let reserved = match self.reserve(started.0).await {
-            Ok(reserved) => reserved,
-            Err(halt) => return failed(count, halt),
-        };
-        given.allowance = reserved.as_ref().map(|reserved| reserved.allowance);
-        let (store, names) = (Arc::clone(&self.store), Arc::clone(&job));
+        let (count, meter) = (devices.0.len(), Arc::clone(meter));
+        if count > 0
+            && let Err(halt) = open(&meter, &stop).await
+        {
+            return failed(count, halt);
+        }
         let sync = async move {
             let (writer, observer) = (&self.writer, &*self.observer);
-            sync(&self.job, given, writer, observer, &self.stop).await
+            sync(&self.job, devices, &meter, writer, observer, &self.stop).await
         };
-        let mut report = contained(sync, &scrubber)
+        contained(sync, &scrubber)
             .await
-            .unwrap_or_else(|halt| failed(count, halt));
-        if let Some(reserved) = reserved {
-            reserved.settle(&*store, &names, &mut report).await;
-        }
-        report
-    }
-
-    /// Counts the calls of the sync before it makes them, where the integration has a budget.
-    async fn reserve(&self, now: DateTime<Utc>) -> Result<Option<Reserved>, Halt> {
-        let policy = &self.job.policy;
-        let budget = CallBudget {
-            per_day: policy.calls_per_day,
-            per_month: policy.calls_per_month,
-        };
-        if budget.is_none() {
-            return Ok(None);
-        }
-        let day = now.date_naive();
-        let whose = (&self.job.tenant_id, &self.job.integration_id, day);
-        let grant = self.store.reserve_calls(whose, policy.max_calls, budget);
-        let CallGrant { granted, left } = grant.await.map_err(store_halt)?;
-        let name = match left.this_month {
-            Some(0) => "calls_per_month",
-            _ => "calls_per_day",
-        };
-        if granted == 0 {
-            let until = match name {
-                "calls_per_month" => "the first of the next month",
-                _ => "00:00 UTC",
-            };
-            return Err(Halt::BudgetSpent {
-                reason: format!("{name} is spent until {until}"),
-            });
-        }
-        Ok(Some(Reserved {
-            day,
-            allowance: Allowance {
-                calls: granted,
-                name,
-            },
-            left,
-        }))
+            .unwrap_or_else(|halt| failed(count, halt))
     }
 
     /// The linked devices and, where the carrier tells each billing cycle once, the stored cycles.
-    fn devices(&self) -> impl Future<Output = Result<Given, Halt>> + use<> {
+    fn devices(&self) -> impl Future<Output = Result<(LinkedDevices, StoredCycles), Halt>> + use<> {
         let (store, job) = (Arc::clone(&self.store), Arc::clone(&self.job));
+        let failed = |error: StoreError| Halt::Store {
+            reason: error.to_string(),
+        };
         async move {
             let (tenant, integration) = (&job.tenant_id, &job.integration_id);
             let devices = store.linked_devices(tenant, integration);
-            let devices = devices.await.map_err(store_halt)?;
+            let devices = devices.await.map_err(failed)?;
             let cycles = if job.carrier.capabilities().needs_stored_cycles() {
                 let cycles = store.stored_cycles(tenant, integration);
-                cycles.await.map_err(store_halt)?
+                cycles.await.map_err(failed)?
             } else {
                 StoredCycles::default()
             };
-            Ok(Given {
-                devices,
-                cycles,
-                allowance: None,
-            })
+            Ok((devices, cycles))
         }
     }
 }
 
-fn store_halt(error: StoreError) -> Halt {
-    Halt::Store {
-        reason: error.to_string(),
-    }
-}
-
-/// Calls that were counted before a sync.
-struct Reserved {
-    day: NaiveDate,
-    allowance: Allowance,
-    /// Besides what was granted.
-    left: CallsLeft,
-}
-
-impl Reserved {
-    /// Gives back what was not called, and tells what is left. A database that cannot take it keeps the calls
-    /// counted: too many rather than too few.
-    async fn settle(self, store: &dyn Store, job: &SyncJob, report: &mut SyncReport) {
-        let made = report.api_calls + report.token_calls;
-        let unused = self.allowance.calls.saturating_sub(made);
-        let whose = (&job.tenant_id, &job.integration_id, self.day);
-        let unused = match store.return_calls(whose, unused).await {
-            Ok(()) => unused,
-            Err(error) => {
-                tracing::warn!(
-                    integration.id = %job.integration_id, %error,
-                    "calls that were not made stay counted against the budget"
-                );
-                0
-            }
-        };
-        let left = |left: Option<u64>| left.map(|left| left + unused);
-        report.calls_left = Some((left(self.left.today), left(self.left.this_month)));
-    }
+/// A sync that may not make a single call does not begin.
+async fn open(meter: &CallMeter, stop: &CancellationToken) -> Result<(), Halt> {
+    let opened = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Err(Halt::Stopped),
+        opened = meter.open() => opened,
+    };
+    opened.map_err(|error| {
+        let reason = error.to_string();
+        Halt::of(&error).unwrap_or(Halt::Outage { reason })
+    })
 }
 
 /// Does the work in a task of its own: a panic in it is a failed sync and nothing more. Its text is
@@ -217,10 +162,10 @@ fn log(report: &SyncReport, start_late: Option<Duration>) {
         failed = report.failed(),
         calls_planned = report.planned_calls,
         calls = report.api_calls,
+        calls_left_today = report.calls_left.today,
+        calls_left_this_month = report.calls_left.this_month,
         start_late_ms = start_late.map(milliseconds),
         token_calls = (report.token_calls > 0).then_some(report.token_calls),
-        calls_left_today = report.calls_left.and_then(|(today, _)| today),
-        calls_left_this_month = report.calls_left.and_then(|(_, month)| month),
         permits_waited_ms = milliseconds(report.permits_waited),
         elapsed_ms = milliseconds(report.elapsed),
         error = report.error.as_deref(),

@@ -165,7 +165,6 @@ impl IntegrationActor {
         };
         self.calls_made += report.api_calls;
         let calls_made = self.calls_made;
-        let calls_left = report.calls_left.unwrap_or_default();
         self.post(|status| {
             status.last_outcome = Some(report.outcome);
             if report.outcome == Outcome::Success {
@@ -176,7 +175,8 @@ impl IntegrationActor {
             status.runs += 1;
             status.permits_waited += report.permits_waited;
             status.calls_made = calls_made;
-            (status.calls_left_today, status.calls_left_this_month) = calls_left;
+            status.calls_left_today = report.calls_left.today;
+            status.calls_left_this_month = report.calls_left.this_month;
         });
         let now = self.parts.clock.now();
         let interval = std::mem::replace(&mut self.interval, self.parts.interval);

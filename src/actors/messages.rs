@@ -2,6 +2,7 @@
 
 use actix::Message;
 
+use crate::budget::{CallCount, CountState};
 use crate::device::{IntegrationId, UpdateBatch, WriteReceipt};
 use crate::integration::SyncRecord;
 use crate::supervision::ExitReason;
@@ -16,6 +17,11 @@ pub struct WriteBatch(pub UpdateBatch);
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), SinkError>")]
 pub struct RecordOutcome(pub SyncRecord);
+
+/// To the writer: change a count of calls, and answer after the commit.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<CountState, SinkError>")]
+pub struct CountCalls(pub CallCount);
 
 /// To an integration: sync now, unless a sync is under way.
 #[derive(Debug, Clone, Copy, Message)]

@@ -14,6 +14,7 @@
 //! (`attempt.rs`, `writer.rs`); no handler waits for I/O.
 
 pub mod attempt;
+pub mod call_book;
 pub mod integration;
 pub mod keeper;
 pub mod messages;

@@ -1,4 +1,4 @@
-//! The one actor that writes: batches and outcomes in, transactions out, replies after the commit.
+//! The one actor that writes: batches, outcomes and counts in, transactions out, replies after the commit.
 //!
 //! What goes into which transaction is `store/queue.rs`'s decision; each flush runs in a task of its
 //! own, so a panic in it fails what it held and nothing else. An outcome is sent after the replies to
@@ -14,13 +14,16 @@ use actix::{
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
-use super::messages::{Drain, RecordOutcome, WriteBatch};
+use super::messages::{CountCalls, Drain, RecordOutcome, WriteBatch};
+use crate::budget::{CallCount, CountState};
 use crate::clock::Clock;
 use crate::device::{UpdateBatch, WriteReceipt};
 use crate::integration::SyncRecord;
 use crate::status::{ActorName, ActorState, Board};
 use crate::store::queue::{BatchPolicy, Due, WriteQueue};
-use crate::store::retry::{NotStored, RetryPolicy, record_patiently, write_patiently};
+use crate::store::retry::{
+    NotStored, RetryPolicy, count_patiently, record_patiently, write_patiently,
+};
 use crate::store::{Store, StoreError};
 use crate::supervision::exit::panic_text;
 use crate::sync::SinkError;
@@ -28,9 +31,9 @@ use crate::sync::SinkError;
 type Reply<T> = oneshot::Sender<Result<T, SinkError>>;
 type Flush<T> = JoinHandle<Vec<Result<T, NotStored>>>;
 
-/// Outcomes have a transaction of their own, one at a time: they are small, and not to be kept waiting
-/// by batches nor to keep them. While it is under way, the next ones gather.
-const OUTCOMES: BatchPolicy = BatchPolicy {
+/// Outcomes, and counts of calls, have a transaction of their own, one at a time: they are small, and not to
+/// be kept waiting by batches nor to keep them. While it is under way, the next ones gather.
+const SMALL: BatchPolicy = BatchPolicy {
     max_rows: 1_000,
     max_bytes: 1 << 20,
     max_age: Duration::ZERO,
@@ -55,10 +58,13 @@ pub struct DbWriterActor {
     clock: Arc<dyn Clock>,
     batches: WriteQueue<UpdateBatch, Reply<WriteReceipt>>,
     outcomes: WriteQueue<SyncRecord, Reply<()>>,
+    counts: WriteQueue<CallCount, Reply<CountState>>,
     /// Transactions with batches under way.
     in_flight: usize,
     /// Transactions with outcomes under way.
     recording: usize,
+    /// Transactions with counts under way.
+    counting: usize,
     /// Fires when the oldest waiting batch has waited long enough.
     timer: Option<SpawnHandle>,
     /// Told when the queue is empty and nothing is under way.
@@ -81,8 +87,10 @@ impl DbWriterActor {
             clock,
             batches: WriteQueue::default(),
             outcomes: WriteQueue::default(),
+            counts: WriteQueue::default(),
             in_flight: 0,
             recording: 0,
+            counting: 0,
             timer: None,
             drained: None,
         }
@@ -91,8 +99,11 @@ impl DbWriterActor {
     /// Begins every transaction that is due, and sees to it that the rest is looked at in time.
     fn pump(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
-        if let Due::Now(outcomes) = self.outcomes.take_due(&OUTCOMES, self.recording, now) {
+        if let Due::Now(outcomes) = self.outcomes.take_due(&SMALL, self.recording, now) {
             self.record(outcomes, ctx);
+        }
+        if let Due::Now(counts) = self.counts.take_due(&SMALL, self.counting, now) {
+            self.count(counts, ctx);
         }
         loop {
             let policy = &self.policy.batch;
@@ -134,6 +145,15 @@ impl DbWriterActor {
             tokio::spawn(async move { record_patiently(&*store, &records, retry, &trouble).await });
         self.recording += 1;
         self.reply_after(flush, replies, Self::recorded, ctx);
+    }
+
+    fn count(&mut self, taken: Vec<(CallCount, Reply<CountState>)>, ctx: &mut Context<Self>) {
+        let (counts, replies): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
+        let (store, retry, trouble) = self.flushing();
+        let flush =
+            tokio::spawn(async move { count_patiently(&*store, &counts, retry, &trouble).await });
+        self.counting += 1;
+        self.reply_after(flush, replies, Self::counted, ctx);
     }
 
     fn reply_after<T: 'static>(
@@ -191,6 +211,14 @@ impl DbWriterActor {
         }
     }
 
+    /// As [`recorded`](Self::recorded).
+    fn counted(&mut self, results: &[Result<CountState, NotStored>]) {
+        self.counting -= 1;
+        if results.iter().any(Result::is_ok) {
+            self.ended(None);
+        }
+    }
+
     fn written(&mut self, results: &[Result<WriteReceipt, NotStored>]) {
         self.in_flight -= 1;
         let receipts = results.iter().flatten();
@@ -236,9 +264,10 @@ impl DbWriterActor {
     }
 
     fn end_if_drained(&mut self, ctx: &mut Context<Self>) {
-        if self.in_flight + self.recording == 0
+        if self.in_flight + self.recording + self.counting == 0
             && self.batches.is_empty()
             && self.outcomes.is_empty()
+            && self.counts.is_empty()
             && let Some(drained) = self.drained.take()
         {
             let _ = drained.send(());
@@ -293,6 +322,21 @@ impl Handler<RecordOutcome> for DbWriterActor {
     ) -> Self::Result {
         let (reply, answer) = oneshot::channel();
         self.outcomes.push(record, reply, Instant::now());
+        self.pump(ctx);
+        Box::pin(async move {
+            answer
+                .await
+                .unwrap_or_else(|_| Err(SinkError::Failed("the writer ended".to_owned())))
+        })
+    }
+}
+
+impl Handler<CountCalls> for DbWriterActor {
+    type Result = ResponseFuture<Result<CountState, SinkError>>;
+
+    fn handle(&mut self, CountCalls(count): CountCalls, ctx: &mut Self::Context) -> Self::Result {
+        let (reply, answer) = oneshot::channel();
+        self.counts.push(count, reply, Instant::now());
         self.pump(ctx);
         Box::pin(async move {
             answer

@@ -6,8 +6,9 @@ use actix::{Addr, MailboxError};
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
-use super::messages::{RecordOutcome, WriteBatch};
+use super::messages::{CountCalls, RecordOutcome, WriteBatch};
 use super::writer::DbWriterActor;
+use crate::budget::{CallCount, CountState};
 use crate::device::{UpdateBatch, WriteReceipt};
 use crate::integration::SyncRecord;
 use crate::sync::{SinkError, UpdateSink};
@@ -48,6 +49,17 @@ impl WriterHandle {
     pub async fn record(&self, record: SyncRecord) -> Result<(), SinkError> {
         self.address
             .send(RecordOutcome(record))
+            .await
+            .map_err(writer_gone)?
+    }
+
+    /// Changes a count of calls; answers after the commit.
+    ///
+    /// # Errors
+    /// [`SinkError`] when it is not in the store.
+    pub async fn count(&self, count: CallCount) -> Result<CountState, SinkError> {
+        self.address
+            .send(CountCalls(count))
             .await
             .map_err(writer_gone)?
     }

@@ -81,6 +81,8 @@ fn hint(error: &CallError, carrier: &Capabilities) -> Option<Cow<'static, str>> 
         CallError::Rejected { .. }
         | CallError::TooLarge { .. }
         | CallError::BudgetSpent { .. }
+        | CallError::AllowanceSpent { .. }
+        | CallError::NotCounted { .. }
         | CallError::LeaseLost => None,
     };
     hint.map(Cow::Borrowed)

@@ -136,6 +136,7 @@ impl CarrierClient {
                 self.destination.address(request, account)?
             }
         };
+        let unit = meter.unit().await?;
         let mut permit = self.permit(&request.class, meter).await?;
         // The wait may have outlived the token. What buys the next may need the permit, where one call at
         // a time is allowed.
@@ -151,6 +152,7 @@ impl CarrierClient {
             };
         }
         meter.spend()?;
+        unit.spend();
         let at_utc = self.clock.now();
         let call = Outgoing {
             url,

@@ -62,13 +62,23 @@ pub enum CallError {
     /// The integration is no longer ours: end without a word.
     #[error("the lease of the integration has run out")]
     LeaseLost,
-    /// The sync has made all the calls it may.
-    #[error("call budget of {budget} spent ({name})")]
+    /// The sync has made all the calls it may (`max_calls_per_sync`).
+    #[error("call budget of {budget} spent (max_calls_per_sync)")]
     BudgetSpent {
-        /// The setting: `max_calls_per_sync`, `calls_per_day`, `calls_per_month`.
-        name: &'static str,
         /// The budget.
         budget: u64,
+    },
+    /// The integration has made all the calls it may in a day or a month: come back when that has ended.
+    #[error("{reason}")]
+    AllowanceSpent {
+        /// Which budget, and until when.
+        reason: String,
+    },
+    /// The call could not be counted in the database, without which it may not be made.
+    #[error("calls could not be counted: {reason}")]
+    NotCounted {
+        /// Why the database did not do it.
+        reason: String,
     },
 }
 

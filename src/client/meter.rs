@@ -1,17 +1,18 @@
 //! What one sync spends: calls, purchases of tokens, time spent waiting for permits. Makes no call.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::allowance::{Allowance, Unit, Units};
 use super::error::CallError;
 
 /// Counts what one sync spends, and stops it at its budget.
 #[derive(Debug)]
 pub struct CallMeter {
     budget: u64,
-    /// Which budget it is, for whoever meets its end.
-    name: &'static str,
+    /// Where every call is booked before; `None`: the account has no budget over many syncs.
+    units: Option<Units>,
     calls: AtomicU64,
     token_calls: AtomicU64,
     /// Why there is no token, once there is none.
@@ -24,21 +25,38 @@ impl CallMeter {
     /// A meter that allows `budget` attempts.
     #[must_use]
     pub fn new(budget: u64) -> Self {
-        Self::of(budget, "max_calls_per_sync")
-    }
-
-    /// As [`new`](Self::new), by a budget of this name.
-    #[must_use]
-    pub fn of(budget: u64, name: &'static str) -> Self {
         Self {
             budget,
-            name,
+            units: None,
             calls: AtomicU64::new(0),
             token_calls: AtomicU64::new(0),
             tokenless: OnceLock::new(),
             answers: AtomicU64::new(0),
             waited_ms: AtomicU64::new(0),
         }
+    }
+
+    /// The same, with every call booked at `allowance` before it is made, purchases of tokens included.
+    #[must_use]
+    pub fn booking(self, allowance: Arc<dyn Allowance>) -> Self {
+        Self {
+            units: Some(Units::of(allowance)),
+            ..self
+        }
+    }
+
+    /// Whether a call may be made at all; books the first ones.
+    ///
+    /// # Errors
+    /// As [`Allowance::book_beyond`].
+    pub async fn open(&self) -> Result<(), CallError> {
+        self.unit().await.map(drop)
+    }
+
+    /// All that counts against a budget of days and months.
+    #[must_use]
+    pub fn booked_calls(&self) -> u64 {
+        self.calls() + self.token_calls()
     }
 
     /// Attempts made so far, retries included; those to buy a token are counted apart.
@@ -69,20 +87,23 @@ impl CallMeter {
         self.answers.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The right to one call; taken before its permit, and used when it leaves.
+    pub(super) async fn unit(&self) -> Result<Unit<'_>, CallError> {
+        match &self.units {
+            Some(units) => units.take().await,
+            None => Ok(Unit::free()),
+        }
+    }
+
     pub(super) fn spend(&self) -> Result<(), CallError> {
         let spent = self
             .calls
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| {
-                (calls + self.token_calls() < self.budget).then_some(calls + 1)
+                (calls < self.budget).then_some(calls + 1)
             });
-        spent.map(drop).map_err(|_| self.is_spent())
-    }
-
-    fn is_spent(&self) -> CallError {
-        CallError::BudgetSpent {
+        spent.map(drop).map_err(|_| CallError::BudgetSpent {
             budget: self.budget,
-            name: self.name,
-        }
+        })
     }
 
     pub(super) fn counts_token_call(&self) {
@@ -94,11 +115,7 @@ impl CallMeter {
         let _ = self.tokenless.set(error.clone());
     }
 
-    /// Buying one is a call too, and without another for data it is bought in vain.
     pub(super) fn expects_a_token(&self) -> Result<(), CallError> {
-        if self.calls() + self.token_calls() >= self.budget {
-            return Err(self.is_spent());
-        }
         self.tokenless
             .get()
             .map_or(Ok(()), |error| Err(error.clone()))

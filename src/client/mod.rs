@@ -39,6 +39,7 @@
 //! | `scrub.rs` | carriers' texts without secrets |
 
 mod accounts;
+pub mod allowance;
 pub mod allowed_hosts;
 pub mod call;
 pub mod caller;
@@ -64,6 +65,7 @@ pub mod tokens;
 pub mod transport;
 pub mod window;
 
+pub use allowance::Allowance;
 pub use allowed_hosts::AllowedHosts;
 pub use call::CarrierClient;
 pub use caller::Caller;

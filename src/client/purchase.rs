@@ -112,8 +112,10 @@ impl CarrierClient {
         source: &TokenSource,
         meter: &CallMeter,
     ) -> Result<Result<Bought, Setback>, CallError> {
+        let unit = meter.unit().await?;
         let permit = self.permit(CLASS, meter).await?;
         meter.counts_token_call();
+        unit.spend();
         let (content_type, text) = body(&source.request.body);
         let basic = source.request.basic.as_ref();
         let call = Outgoing {
@@ -182,6 +184,8 @@ fn without_token(error: CallError) -> CallError {
         | CallError::NoToken { .. }
         | CallError::Forbidden { .. }
         | CallError::LeaseLost
+        | CallError::AllowanceSpent { .. }
+        | CallError::NotCounted { .. }
         | CallError::BudgetSpent { .. } => return error,
     };
     CallError::NoToken { reason }

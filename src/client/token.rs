@@ -181,7 +181,10 @@ impl TokenKeeper {
     ) -> Result<Arc<HeldToken>, CallError> {
         let outcome = buy().await.and_then(|bought| self.keep(bought));
         // Says something of the buyer and nothing of the token: the next in line buys for himself.
-        if matches!(outcome, Err(CallError::LeaseLost)) {
+        if let Err(
+            CallError::LeaseLost | CallError::AllowanceSpent { .. } | CallError::NotCounted { .. },
+        ) = outcome
+        {
             return outcome;
         }
         let mut state = self.state();

@@ -100,9 +100,9 @@ pub struct ActorStatus {
     pub permits_waited: Duration,
     /// Calls made to the carrier.
     pub calls_made: u64,
-    /// Calls left of today's budget after the last sync, where there is one.
+    /// Calls that its budget of the day had left after the last sync; `None`: it has none.
     pub calls_left_today: Option<u64>,
-    /// Calls left of this month's.
+    /// The same of the month's.
     pub calls_left_this_month: Option<u64>,
 }
 

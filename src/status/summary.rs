@@ -28,6 +28,8 @@ pub struct Summary {
     runs: u64,
     restarts: u64,
     calls_made: u64,
+    least_calls_left_today: Option<u64>,
+    least_calls_left_this_month: Option<u64>,
     start_late: Duration,
 }
 
@@ -67,6 +69,11 @@ impl Summary {
         self.runs += status.runs;
         self.restarts += status.restarts;
         self.calls_made += status.calls_made;
+        self.least_calls_left_today = least(self.least_calls_left_today, status.calls_left_today);
+        self.least_calls_left_this_month = least(
+            self.least_calls_left_this_month,
+            status.calls_left_this_month,
+        );
         self.start_late = self.start_late.max(status.start_late);
     }
 
@@ -92,10 +99,17 @@ impl Summary {
             runs = self.runs,
             restarts = self.restarts,
             calls_made = self.calls_made,
+            calls_left_today = self.least_calls_left_today,
+            calls_left_this_month = self.least_calls_left_this_month,
             start_late_ms = u64::try_from(self.start_late.as_millis()).unwrap_or(u64::MAX),
             "health"
         );
     }
+}
+
+/// Of those that there are.
+fn least(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.into_iter().chain(other).min()
 }
 
 #[cfg(test)]
@@ -114,6 +128,11 @@ mod tests {
             last_success_at,
             devices: 10,
             start_late: Duration::from_secs(last_success_at.is_some().into()),
+            calls_left_today: match state {
+                ActorState::Idle => Some(9),
+                ActorState::Parked => Some(7),
+                _ => None,
+            },
             ..ActorStatus::default()
         };
         let all = [
@@ -139,6 +158,7 @@ mod tests {
             never_succeeded: 3,
             oldest_success_at: at(3),
             devices: 60,
+            least_calls_left_today: Some(7),
             start_late: Duration::from_secs(1),
             ..Summary::default()
         };

@@ -5,7 +5,6 @@
 //!
 //! Every statement that touches a tenant's rows runs in a transaction confined to that tenant.
 
-pub mod calls;
 mod connect;
 pub mod leases;
 mod link_rules;
@@ -18,13 +17,13 @@ mod write_plan;
 
 use async_trait::async_trait;
 
+use crate::budget::{CallCount, CountState};
 use crate::device::{
     BillingCycle, CarrierDeviceId, CycleSource, DeviceId, IntegrationId, LinkedDevices,
     StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
 use crate::integration::{IntegrationRow, SecretColumn, SyncRecord};
 
-pub use calls::{CallBudget, CallGrant, CallsLeft};
 pub use connect::{StoreOptions, connect, leases as connect_leases, sole_use};
 pub use sqlite::SoleUse;
 
@@ -59,7 +58,7 @@ pub enum StoreError {
 #[error("the lease of the integration has passed to another process")]
 pub struct LeaseLost;
 
-/// Why an outcome was not recorded, and never will be.
+/// Why an outcome was not recorded, or calls were not booked, and never will be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotRecorded {
     /// The integration was removed.
@@ -216,22 +215,6 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         integration: &IntegrationId,
     ) -> Result<StoredCycles, StoreError>;
 
-    /// Counts up to `wanted` calls of the integration on `day` (UTC), as far as its budget allows, before
-    /// they are made.
-    async fn reserve_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        wanted: u64,
-        budget: CallBudget,
-    ) -> Result<CallGrant, StoreError>;
-
-    /// Takes back calls that were counted on `day` and not made.
-    async fn return_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        unused: u64,
-    ) -> Result<(), StoreError>;
-
     /// Writes the batches in one transaction and answers after its commit, one answer per batch, in
     /// their order. A row that breaks a constraint, or is gone or linked elsewhere, is left out and
     /// told; a batch of a former owner is left out whole.
@@ -252,6 +235,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         &self,
         records: &[SyncRecord],
     ) -> Result<Vec<Result<(), NotRecorded>>, StoreError>;
+
+    /// Changes counts of calls, in one transaction, and answers after its commit, one answer per change,
+    /// in their order. Forgets days that no budget looks at any more.
+    ///
+    /// # Errors
+    /// Nothing was changed; the same changes can be made again.
+    async fn count_calls(
+        &self,
+        counts: &[CallCount],
+    ) -> Result<Vec<Result<CountState, NotRecorded>>, StoreError>;
 
     /// Creates what is missing, adopts what is there, and (Postgres) grants `service_role` what the
     /// service needs. Nothing is changed when a present column has another type.

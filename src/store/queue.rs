@@ -2,11 +2,12 @@
 //!
 //! A transaction costs a commit, whatever it holds, so batches of many integrations share one. With
 //! the database idle nothing waits for company; while a transaction is under way, batches gather
-//! until they fill one or the oldest has waited long enough. Outcomes of syncs queue alike.
+//! until they fill one or the oldest has waited long enough. Outcomes of syncs and counts of calls queue alike.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::budget::CallCount;
 use crate::device::{DeviceUpdate, UpdateBatch};
 use crate::integration::SyncRecord;
 
@@ -63,6 +64,15 @@ impl Loaded for SyncRecord {
         Load {
             rows: 1,
             bytes: self.integration_id.as_str().len() + error + BYTES_PER_ROW,
+        }
+    }
+}
+
+impl Loaded for CallCount {
+    fn load(&self) -> Load {
+        Load {
+            rows: 1,
+            bytes: self.integration_id.as_str().len() + BYTES_PER_ROW,
         }
     }
 }

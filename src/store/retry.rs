@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 
 use super::{LeaseLost, NotRecorded, Store, StoreError};
+use crate::budget::{CallCount, CountState};
 use crate::device::{UpdateBatch, WriteReceipt};
 use crate::integration::SyncRecord;
 
@@ -24,7 +25,7 @@ pub struct RetryPolicy {
     pub give_up_after: Duration,
 }
 
-/// Why a batch or an outcome is not in the store after every try.
+/// Why a batch, an outcome or a count is not in the store after every try.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotStored {
     /// Another process owns the integration by now.
@@ -71,6 +72,16 @@ pub async fn record_patiently(
     trouble: Trouble<'_>,
 ) -> Vec<Result<(), NotStored>> {
     store_patiently(records, policy, trouble, &|records| store.record(records)).await
+}
+
+/// Changes counts of calls, for as long as the policy allows; as [`write_patiently`].
+pub async fn count_patiently(
+    store: &dyn Store,
+    counts: &[CallCount],
+    policy: RetryPolicy,
+    trouble: Trouble<'_>,
+) -> Vec<Result<CountState, NotStored>> {
+    store_patiently(counts, policy, trouble, &|counts| store.count_calls(counts)).await
 }
 
 /// One transaction's work on some of the items: an answer for each.

@@ -25,6 +25,12 @@ pub(super) enum Kind {
     Bytes,
     /// A count of a lease's owners.
     Epoch,
+    /// A count of calls.
+    Calls,
+    /// Names what a sync has booked.
+    Booking,
+    /// A day of UTC's.
+    Day,
     /// Megabytes with two decimals.
     Megabytes,
     /// An instant: with a time zone, or two readers see two different instants.
@@ -66,7 +72,7 @@ pub(super) struct Table {
 }
 
 /// Every table with its columns, in the order they are made.
-pub(super) const TABLES: [Table; 3] = [
+pub(super) const TABLES: [Table; 4] = [
     Table {
         name: "tenants",
         columns: &[
@@ -94,9 +100,6 @@ pub(super) const TABLES: [Table; 3] = [
             column("last_success_at", Kind::Instant),
             column("last_sync_status", Kind::Outcome),
             column("last_sync_error", Kind::Text),
-            column("calls_day", Kind::Text),
-            column("calls_today", Kind::Bytes),
-            column("calls_this_month", Kind::Bytes),
             column("created_at", Kind::Informative),
             column("updated_at", Kind::Instant),
         ],
@@ -120,6 +123,17 @@ pub(super) const TABLES: [Table; 3] = [
             column("billing_cycle_source", Kind::Text),
             column("created_at", Kind::Informative),
             column("updated_at", Kind::Instant),
+        ],
+    },
+    Table {
+        name: "carrier_calls",
+        columns: &[
+            key("tenant_id", Kind::Text),
+            key("integration_id", Kind::Text),
+            key("day", Kind::Day),
+            key("calls", Kind::Calls),
+            key("booking", Kind::Booking),
+            key("booked", Kind::Calls),
         ],
     },
 ];

@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::book::UsageBook;
 use super::job::SyncJob;
 use super::merge::{Merged, OpenLines, UsageGap, add_cycle, add_detail, merge, sum_parts};
+use super::outcome::Halt;
 use super::plan::Plan;
-use super::run::Run;
 use crate::carriers::capability::Ended;
 use crate::carriers::{Context, DeviceRecord, LineId, PageSizes};
 use crate::client::{CallError, CallMeter};
@@ -194,7 +194,7 @@ impl Asking {
             match self.detail(device, *detail).await {
                 Ok(answer) => add_detail(&mut record, answer),
                 Err(error) => {
-                    let is_over = Run::halt(&error).is_some();
+                    let is_over = Halt::of(&error).is_some();
                     let name = &self.job.carrier.capabilities().details[*detail].name;
                     shortfall.note(format!("{name}: {error}"), Some(error));
                     if is_over {
@@ -218,7 +218,7 @@ impl Asking {
         if shortfall
             .trouble
             .as_ref()
-            .is_some_and(|error| Run::halt(error).is_some())
+            .is_some_and(|error| Halt::of(error).is_some())
         {
             return None;
         }

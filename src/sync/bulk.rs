@@ -120,7 +120,7 @@ impl Run<'_> {
         if let Some(report) = &mut bulk.report
             && let Err(error) = self.alongside(report.peek()).await?
         {
-            Self::halt(error).map_or(Ok(()), Err)?;
+            Halt::of(error).map_or(Ok(()), Err)?;
         }
         if let Some(listing) = &mut bulk.listing
             && listing.is_begun()
@@ -158,7 +158,7 @@ impl Run<'_> {
                     return Ok(());
                 }
                 Err(error) => {
-                    Self::halt(&error).map_or(Ok(()), Err)?;
+                    Halt::of(&error).map_or(Ok(()), Err)?;
                     self.warn("the usage report ended early", &error);
                     return Ok(());
                 }
@@ -344,6 +344,6 @@ fn listing_halt(error: &CallError) -> Option<Halt> {
         CallError::Unavailable { reason } => Some(Halt::Outage {
             reason: reason.clone(),
         }),
-        _ => Run::halt(error),
+        _ => Halt::of(error),
     }
 }

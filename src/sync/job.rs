@@ -6,11 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::turns::Turns;
+use crate::budget::CallBudget;
 use crate::carriers::{Account, Carrier, Context, PageSizes};
-use crate::client::{CallMeter, CarrierClient};
-use crate::device::{
-    IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
-};
+use crate::client::CarrierClient;
+use crate::device::{IntegrationId, StoredCycles, TenantId, UpdateBatch, WriteReceipt};
 use crate::tenure::Tenure;
 
 /// Distinct unmapped values that are remembered; a carrier that sends more is only repeating noise.
@@ -21,10 +20,8 @@ const MAX_NOTICES: usize = 1_000;
 pub struct SyncPolicy {
     /// Calls that one sync may make, retries included.
     pub max_calls: u64,
-    /// Calls per day (UTC); 0: no budget.
-    pub calls_per_day: u64,
-    /// Calls per month (UTC); 0: no budget.
-    pub calls_per_month: u64,
+    /// Calls that all syncs of a day and a month may make, purchases of tokens included.
+    pub budget: CallBudget,
     /// Devices that may be asked for one by one after a bulk listing left them out.
     pub max_fallback_calls: usize,
     /// Calls that may go to what the carrier tells per device only, while other values come in bulk.
@@ -38,26 +35,6 @@ pub struct SyncPolicy {
     /// Batches that may be with the writer at once; at least 1. One more than it has transactions at a
     /// time keeps the database from waiting for this sync.
     pub max_outstanding_batches: usize,
-}
-
-/// What one sync is given from the store.
-#[derive(Debug, Default)]
-pub struct Given {
-    /// The linked devices.
-    pub devices: LinkedDevices,
-    /// Their billing cycles, where the carrier tells each once.
-    pub cycles: StoredCycles,
-    /// Calls that the integration's budget allows; `None`: it has none.
-    pub allowance: Option<Allowance>,
-}
-
-/// Calls that a budget allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Allowance {
-    /// How many.
-    pub calls: u64,
-    /// The setting that says so.
-    pub name: &'static str,
 }
 
 /// One integration, ready to be synced again and again.
@@ -94,17 +71,6 @@ impl SyncJob {
             pages: self.pages,
             now: self.client.clock.now(),
             common_cycle: None,
-        }
-    }
-
-    /// What one sync may spend: its own bound, or what is left of a budget where that is less.
-    #[must_use]
-    pub fn meter(&self, allowance: Option<Allowance>) -> CallMeter {
-        match allowance {
-            Some(Allowance { calls, name }) if calls < self.policy.max_calls => {
-                CallMeter::of(calls, name)
-            }
-            _ => CallMeter::new(self.policy.max_calls),
         }
     }
 

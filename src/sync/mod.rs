@@ -44,7 +44,7 @@ pub mod schedule;
 pub mod turns;
 
 pub use build::{CarrierSettings, JobBuilder, Misconfigured};
-pub use job::{Allowance, Given, Observer, Progress, SinkError, SyncJob, SyncPolicy, UpdateSink};
+pub use job::{Observer, Progress, SinkError, SyncJob, SyncPolicy, UpdateSink};
 pub use outcome::{Halt, SyncReport};
 pub use probe::probe;
 pub use run::sync;

@@ -205,7 +205,7 @@ impl Trouble {
                 if answered && self.refused < TROUBLE_AFTER {
                     None
                 } else {
-                    Run::halt(error)
+                    Halt::of(error)
                 }
             }
             CallError::Unavailable { .. }
@@ -217,7 +217,7 @@ impl Trouble {
             }
             _ => {
                 *self = Self::default();
-                Run::halt(error)
+                Halt::of(error)
             }
         }
     }

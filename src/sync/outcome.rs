@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::budget::CallsLeft;
+use crate::client::CallError;
 use crate::device::{DeviceId, IntegrationId, TenantId};
 use crate::integration::{Outcome, SyncRecord};
 use crate::tenure::Epoch;
@@ -59,6 +61,27 @@ pub enum Halt {
 }
 
 impl Halt {
+    /// What an error ends the sync with, whatever was asked; `None`: it is about what was asked.
+    #[must_use]
+    pub fn of(error: &CallError) -> Option<Self> {
+        let reason = error.to_string();
+        match error {
+            CallError::Unauthorized { .. } => Some(Self::Credentials { reason }),
+            CallError::Throttled { until } => Some(Self::Throttled { until: *until }),
+            CallError::BudgetSpent { .. } | CallError::AllowanceSpent { .. } => {
+                Some(Self::BudgetSpent { reason })
+            }
+            CallError::NotCounted { .. } => Some(Self::Store { reason }),
+            CallError::LeaseLost => Some(Self::LeaseLost),
+            // The address as written has passed; what a name resolves to may change by itself. And
+            // without a token every call would fail alike.
+            CallError::Forbidden { .. } | CallError::NoToken { .. } => {
+                Some(Self::Outage { reason })
+            }
+            _ => None,
+        }
+    }
+
     /// Whether nothing more can be written.
     #[must_use]
     pub fn is_of_the_store(&self) -> bool {
@@ -100,10 +123,10 @@ pub struct SyncReport {
     pub api_calls: u64,
     /// Calls to buy a token, which are counted apart.
     pub token_calls: u64,
-    /// What is left of the integration's budget of calls, where it has one: today and this month.
-    pub calls_left: Option<(Option<u64>, Option<u64>)>,
     /// Time spent waiting for permits.
     pub permits_waited: Duration,
+    /// What is left of the budgets after it.
+    pub calls_left: CallsLeft,
     /// Why it stopped early, if it did.
     pub halt: Option<Halt>,
     /// The outcome.
@@ -134,8 +157,8 @@ impl SyncReport {
             planned_calls: 0,
             api_calls: 0,
             token_calls: 0,
-            calls_left: None,
             permits_waited: Duration::ZERO,
+            calls_left: CallsLeft::default(),
             halt: Some(halt),
             outcome: Outcome::Error,
             error,
@@ -156,7 +179,13 @@ impl SyncReport {
             self.halt,
             None | Some(Halt::BudgetSpent { .. } | Halt::Stopped | Halt::LeaseLost)
         );
-        in_trouble || self.outcome == Outcome::Error && !self.was_ended()
+        in_trouble
+            || self.outcome == Outcome::Error && !self.was_ended() && !self.was_out_of_calls()
+    }
+
+    /// Whether it is nobody's failure that nothing was synced: a budget was spent.
+    fn was_out_of_calls(&self) -> bool {
+        matches!(self.halt, Some(Halt::BudgetSpent { .. }))
     }
 
     /// Whether it was ended by us and not by what it met.
@@ -285,6 +314,7 @@ mod tests {
             (None, Outcome::Error, true),
             (outage(), Outcome::Partial, true),
             (budget(), Outcome::Partial, false),
+            (budget(), Outcome::Error, false),
             (Some(Halt::Stopped), Outcome::Error, false),
             (Some(Halt::LeaseLost), Outcome::Error, false),
         ];

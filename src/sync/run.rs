@@ -22,37 +22,34 @@ use tokio_util::sync::CancellationToken;
 use super::ask::{Asking, Reading};
 use super::book::UsageBook;
 use super::bulk::BulkPages;
-use super::job::{Given, Observer, Progress, SinkError, SyncJob, UpdateSink};
+use super::job::{Observer, Progress, SinkError, SyncJob, UpdateSink};
 use super::merge::Merged;
 use super::outbox::{Outbox, Written};
 use super::outcome::{Halt, SyncReport, error_text, outcome};
 use super::plan::{Facts, Plan};
 use super::roster::{Place, Places, Roster};
-use crate::client::{CallError, CallMeter};
-use crate::device::{CarrierDeviceId, DeviceUpdate, StoredCycles};
+use crate::budget::CallsLeft;
+use crate::client::CallMeter;
+use crate::device::{CarrierDeviceId, DeviceUpdate, LinkedDevices, StoredCycles};
 
-/// Syncs one integration's devices. Never fails: whatever happens is in the report.
+/// Syncs one integration's `devices`. Never fails: whatever happens is in the report, but for what is left
+/// of budgets over many syncs: who keeps them knows.
 ///
 /// `stop` abandons the pages being read, writes what is read already, and reports.
 pub async fn sync(
     job: &Arc<SyncJob>,
-    given: Given,
+    (devices, cycles): (LinkedDevices, StoredCycles),
+    meter: &Arc<CallMeter>,
     sink: &dyn UpdateSink,
     observer: &dyn Observer,
     stop: &CancellationToken,
 ) -> SyncReport {
     let started = (job.client.clock.now(), Instant::now());
-    let Given {
-        devices,
-        cycles,
-        allowance,
-    } = given;
-    let meter = Arc::new(job.meter(allowance));
     let mut run = Run {
         job,
         observer,
         stop,
-        meter: &meter,
+        meter,
         roster: Roster::new(devices),
         twins: 0,
         in_turn: HashSet::new(),
@@ -67,7 +64,7 @@ pub async fn sync(
     let planned_calls = run.planned_calls;
     SyncReport {
         planned_calls,
-        ..report(job, &run.roster, &meter, started, halt)
+        ..report(job, &run.roster, meter, started, halt)
     }
 }
 
@@ -91,8 +88,8 @@ fn report(
         planned_calls: 0,
         api_calls: meter.calls(),
         token_calls: meter.token_calls(),
-        calls_left: None,
         permits_waited: meter.waited(),
+        calls_left: CallsLeft::default(),
         outcome: outcome(devices, synced, halt.as_ref()),
         error: error_text(devices, synced, halt.as_ref(), roster.failures()),
         halt,
@@ -318,23 +315,6 @@ impl Run<'_> {
                 written = self.outbox.next_written() => self.settle(written)?,
                 done = &mut work => return Ok(done),
             }
-        }
-    }
-
-    /// Whether an error ends the sync, whatever was asked.
-    pub(super) fn halt(error: &CallError) -> Option<Halt> {
-        let reason = error.to_string();
-        match error {
-            CallError::Unauthorized { .. } => Some(Halt::Credentials { reason }),
-            CallError::Throttled { until } => Some(Halt::Throttled { until: *until }),
-            CallError::BudgetSpent { .. } => Some(Halt::BudgetSpent { reason }),
-            CallError::LeaseLost => Some(Halt::LeaseLost),
-            // The address as written has passed; what a name resolves to may change by itself. And
-            // without a token every call would fail alike.
-            CallError::Forbidden { .. } | CallError::NoToken { .. } => {
-                Some(Halt::Outage { reason })
-            }
-            _ => None,
         }
     }
 

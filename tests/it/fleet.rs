@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use carrier_sync::actors::slots::SyncSlots;
 use carrier_sync::app::App;
-use carrier_sync::clock::SystemClock;
+use carrier_sync::clock::{Clock, SystemClock};
 use carrier_sync::config::{Config, ConfigSources};
 use carrier_sync::device::{CarrierDeviceId, DeviceId, IntegrationId, TenantId};
 use carrier_sync::shutdown::Stop;
@@ -39,6 +39,11 @@ pub fn simulator(config: SimulatorConfig) -> Simulator {
 
 /// The service on `database_url`, allowed to call loopback; `settings` are `section.key = value`.
 pub fn app(database_url: &str, settings: &[(&str, &str)]) -> App {
+    app_at(database_url, settings, Arc::new(SystemClock))
+}
+
+/// The same, by a clock of the test's own.
+pub fn app_at(database_url: &str, settings: &[(&str, &str)], clock: Arc<dyn Clock>) -> App {
     let mut environment = vec![
         ("DATABASE_URL".to_owned(), database_url.to_owned()),
         (
@@ -72,7 +77,7 @@ pub fn app(database_url: &str, settings: &[(&str, &str)]) -> App {
         ..ConfigSources::default()
     };
     let config = Config::load(&sources).unwrap_or_else(|error| panic!("{error}"));
-    App::new(config, Arc::new(SystemClock)).unwrap_or_else(|error| panic!("{error}"))
+    App::new(config, clock).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The URL of a SQLite file in `folder`.

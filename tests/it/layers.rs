@@ -13,6 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("tenure", &[]),
     ("device", &["tenure"]),
     ("clock", &[]),
+    ("budget", &["device", "tenure"]),
     ("integration", &["device", "tenure"]),
     ("secrets", &["device", "integration"]),
     ("supervision", &[]),
@@ -23,13 +24,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "client",
         &["carriers", "device", "integration", "clock", "tenure"],
     ),
-    ("store", &["device", "integration", "tenure"]),
+    ("store", &["budget", "device", "integration", "tenure"]),
     ("status", &["device", "integration", "clock"]),
     // Files of the operator's, read into carriers.
     ("manifests", &["carriers"]),
     (
         "sync",
         &[
+            "budget",
             "manifests",
             "client",
             "carriers",
@@ -47,6 +49,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "actors",
         &[
+            "budget",
             "sync",
             "store",
             "status",
@@ -62,6 +65,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "budget",
             "manifests",
             "actors",
             "secrets",

@@ -11,6 +11,7 @@
 mod actix_contract;
 mod actors;
 mod breakable_postgres;
+mod call_budget;
 mod carrier_faults;
 mod cli;
 mod client;

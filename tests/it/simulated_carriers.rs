@@ -435,7 +435,7 @@ fn a_budget_of_calls_per_day_survives_restarts_and_is_never_exceeded() {
         // A sync of ten devices is a page, twenty details and a token.
         let report = fleet::sync_one(&scene.app).await;
         assert_eq!(report.outcome, Outcome::Success, "{:?}", report.error);
-        assert_eq!(report.calls_left, Some((Some(8), None)));
+        assert_eq!(report.calls_left.today, Some(8));
         let url = fleet::sqlite_url(&scene._folder);
         for _ in 0..3 {
             let restarted = fleet::app(&url, &settings);

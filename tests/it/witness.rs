@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use carrier_sync::budget::{CallCount, CountState};
 use carrier_sync::device::{
     DeviceId, IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
-    CallBudget, CallGrant, DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost,
-    LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
+    NotRecorded, SecretReplacement, Store, StoreError,
 };
 use chrono::{DateTime, Utc};
 
@@ -93,23 +94,6 @@ impl Store for Witness {
         self.heard(self.store.stored_cycles(tenant, integration).await)
     }
 
-    async fn reserve_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        wanted: u64,
-        budget: CallBudget,
-    ) -> Result<CallGrant, StoreError> {
-        self.heard(self.store.reserve_calls(whose, wanted, budget).await)
-    }
-
-    async fn return_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        unused: u64,
-    ) -> Result<(), StoreError> {
-        self.heard(self.store.return_calls(whose, unused).await)
-    }
-
     async fn write(
         &self,
         batches: &[UpdateBatch],
@@ -142,6 +126,13 @@ impl Store for Witness {
         });
         self.records.lock().unwrap().extend(recorded);
         Ok(answers)
+    }
+
+    async fn count_calls(
+        &self,
+        counts: &[CallCount],
+    ) -> Result<Vec<Result<CountState, NotRecorded>>, StoreError> {
+        self.heard(self.store.count_calls(counts).await)
     }
 
     async fn migrate(&self, service_role: Option<&str>) -> Result<(), StoreError> {

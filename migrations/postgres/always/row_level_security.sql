@@ -17,7 +17,9 @@ DECLARE
     all_rows text := $p$((SELECT current_setting('app.role', true) = 'iot_service'
         AND coalesce(current_setting('app.tenant_id', true), '') = ''))$p$;
 BEGIN
-    FOREACH target IN ARRAY ARRAY['tenants', 'carrier_integrations', 'device_connections'] LOOP
+    FOREACH target IN ARRAY ARRAY[
+        'tenants', 'carrier_integrations', 'device_connections', 'carrier_calls'
+    ] LOOP
         IF NOT (SELECT relrowsecurity AND relforcerowsecurity FROM pg_class
                 WHERE oid = to_regclass(target)) THEN
             EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', target);

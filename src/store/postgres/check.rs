@@ -18,9 +18,9 @@ pub(super) struct Needed {
     pub(super) columns: &'static [&'static str],
 }
 
-/// Exactly what `Store`'s first group of calls and `Leases` need: no row of a tenant is ever made or
-/// removed by the service, and no other column of an adopted table is its business.
-pub(super) const NEEDED: [Needed; 8] = [
+/// Exactly what `Store`'s first group of calls and `Leases` need: no row of a platform's table is ever made
+/// or removed by the service, and no other column of one is its business.
+pub(super) const NEEDED: [Needed; 12] = [
     Needed {
         privilege: "SELECT",
         table: "carrier_integrations",
@@ -41,9 +41,6 @@ pub(super) const NEEDED: [Needed; 8] = [
             "last_success_at",
             "last_sync_status",
             "last_sync_error",
-            "calls_day",
-            "calls_today",
-            "calls_this_month",
             "lease_owner",
             "lease_epoch",
         ],
@@ -56,9 +53,6 @@ pub(super) const NEEDED: [Needed; 8] = [
             "last_success_at",
             "last_sync_status",
             "last_sync_error",
-            "calls_day",
-            "calls_today",
-            "calls_this_month",
             "updated_at",
             "lease_owner",
             "lease_epoch",
@@ -119,6 +113,34 @@ pub(super) const NEEDED: [Needed; 8] = [
             "billing_cycle_source",
             "updated_at",
         ],
+    },
+    Needed {
+        privilege: "SELECT",
+        table: "carrier_calls",
+        columns: &[
+            "tenant_id",
+            "integration_id",
+            "day",
+            "calls",
+            "booking",
+            "booked",
+        ],
+    },
+    Needed {
+        privilege: "INSERT",
+        table: "carrier_calls",
+        columns: &["tenant_id", "integration_id", "day"],
+    },
+    Needed {
+        privilege: "UPDATE",
+        table: "carrier_calls",
+        columns: &["calls", "booking", "booked"],
+    },
+    // Of days that no budget looks at any more.
+    Needed {
+        privilege: "DELETE",
+        table: "carrier_calls",
+        columns: &[],
     },
 ];
 

@@ -146,6 +146,7 @@ async fn grant(transaction: &mut PgConnection, role: &str) -> Result<(), StoreEr
         "SELECT DISTINCT relnamespace::regnamespace::text FROM pg_class \
          WHERE oid = ANY (ARRAY[to_regclass('carrier_integrations'), \
                                 to_regclass('device_connections'), \
+                                to_regclass('carrier_calls'), \
                                 to_regclass('carrier_sync_processes')])",
     )
     .fetch_all(&mut *transaction)

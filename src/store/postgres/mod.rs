@@ -34,9 +34,10 @@ pub(super) use self::leases::PostgresLeases;
 use self::error::{classify, for_administrator, for_service};
 use self::scope::Limits;
 use super::{
-    CallBudget, CallGrant, DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost,
-    LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
+    NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
 };
+use crate::budget::{CallCount, CountState};
 use crate::device::{
     IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
@@ -216,29 +217,6 @@ impl Store for PostgresStore {
         settle(connection, done).map_err(for_service)
     }
 
-    async fn reserve_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        wanted: u64,
-        budget: CallBudget,
-    ) -> Result<CallGrant, StoreError> {
-        let mut connection = self.acquire().await?;
-        let work = calls::reserve(&mut connection, &self.limits, whose, wanted, budget);
-        let done = timeout(self.call_timeout, work).await;
-        settle(connection, done).map_err(for_service)
-    }
-
-    async fn return_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        unused: u64,
-    ) -> Result<(), StoreError> {
-        let mut connection = self.acquire().await?;
-        let work = calls::give_back(&mut connection, &self.limits, whose, unused);
-        let done = timeout(self.call_timeout, work).await;
-        settle(connection, done).map_err(for_service)
-    }
-
     async fn write(
         &self,
         batches: &[UpdateBatch],
@@ -255,6 +233,16 @@ impl Store for PostgresStore {
     ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
         let mut connection = self.acquire().await?;
         let work = record::record(&mut connection, &self.limits, records);
+        let done = timeout(self.call_timeout, work).await;
+        settle(connection, done).map_err(for_service)
+    }
+
+    async fn count_calls(
+        &self,
+        counts: &[CallCount],
+    ) -> Result<Vec<Result<CountState, NotRecorded>>, StoreError> {
+        let mut connection = self.acquire().await?;
+        let work = calls::count(&mut connection, &self.limits, counts);
         let done = timeout(self.call_timeout, work).await;
         settle(connection, done).map_err(for_service)
     }

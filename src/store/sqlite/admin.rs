@@ -134,12 +134,17 @@ pub(super) async fn remove_integration(
     .execute(&mut *transaction)
     .await
     .map_err(|e| classify_request(&e))?;
-    query("DELETE FROM carrier_integrations WHERE tenant_id = ?1 AND id = ?2")
-        .bind(tenant.as_str())
-        .bind(id.as_str())
-        .execute(&mut *transaction)
-        .await
-        .map_err(|e| classify_request(&e))?;
+    for delete in [
+        "DELETE FROM carrier_integrations WHERE tenant_id = ?1 AND id = ?2",
+        "DELETE FROM carrier_calls WHERE tenant_id = ?1 AND integration_id = ?2",
+    ] {
+        query(delete)
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(|e| classify_request(&e))?;
+    }
     transaction.commit().await.map_err(|e| classify(&e))?;
     Ok(unlinked.rows_affected())
 }

@@ -137,9 +137,13 @@ impl Dialect for SqliteDialect {
         match kind {
             Kind::Id => is_text || is_integer || declared == "uuid",
             Kind::Text | Kind::Outcome => is_text,
-            Kind::Flag | Kind::Minutes | Kind::Bytes | Kind::Epoch => {
-                is_integer || declared == "numeric"
-            }
+            Kind::Flag
+            | Kind::Minutes
+            | Kind::Bytes
+            | Kind::Epoch
+            | Kind::Calls
+            | Kind::Booking => is_integer || declared == "numeric",
+            Kind::Day => is_text || declared == "date",
             Kind::Json => is_text || matches!(declared, "json" | "jsonb"),
             Kind::Megabytes => {
                 matches!(
@@ -154,12 +158,13 @@ impl Dialect for SqliteDialect {
 
     fn declaration(&self, kind: Kind) -> &'static str {
         match kind {
-            Kind::Id | Kind::Text | Kind::Instant | Kind::Informative => "TEXT",
+            Kind::Id | Kind::Text | Kind::Instant | Kind::Day | Kind::Informative => "TEXT",
             Kind::Outcome => "TEXT NOT NULL DEFAULT 'never'",
             Kind::Flag => "INTEGER NOT NULL DEFAULT 1",
             Kind::Minutes => "INTEGER NOT NULL DEFAULT 60",
             Kind::Json => "TEXT NOT NULL DEFAULT '{}'",
-            Kind::Bytes | Kind::Epoch => "INTEGER",
+            Kind::Bytes | Kind::Epoch | Kind::Booking => "INTEGER",
+            Kind::Calls => "INTEGER NOT NULL DEFAULT 0",
             Kind::Megabytes => "REAL",
         }
     }

@@ -28,9 +28,10 @@ pub use self::sole_use::SoleUse;
 
 use self::error::classify;
 use super::{
-    CallBudget, CallGrant, DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost,
-    LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
+    NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
 };
+use crate::budget::{CallCount, CountState};
 use crate::device::{
     IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
@@ -137,23 +138,6 @@ impl Store for SqliteStore {
         read::stored_cycles(&mut *self.acquire().await?, tenant, integration).await
     }
 
-    async fn reserve_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        wanted: u64,
-        budget: CallBudget,
-    ) -> Result<CallGrant, StoreError> {
-        calls::reserve(&mut *self.acquire().await?, whose, wanted, budget).await
-    }
-
-    async fn return_calls(
-        &self,
-        whose: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        unused: u64,
-    ) -> Result<(), StoreError> {
-        calls::give_back(&mut *self.acquire().await?, whose, unused).await
-    }
-
     async fn write(
         &self,
         batches: &[UpdateBatch],
@@ -166,6 +150,13 @@ impl Store for SqliteStore {
         records: &[SyncRecord],
     ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
         write::record(&mut *self.acquire().await?, records).await
+    }
+
+    async fn count_calls(
+        &self,
+        counts: &[CallCount],
+    ) -> Result<Vec<Result<CountState, NotRecorded>>, StoreError> {
+        calls::count(&mut *self.acquire().await?, counts).await
     }
 
     async fn migrate(&self, service_role: Option<&str>) -> Result<(), StoreError> {

@@ -5,13 +5,14 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use carrier_sync::budget::{CallCount, CountState};
 use carrier_sync::device::{
     IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
 use carrier_sync::integration::{IntegrationRow, SyncRecord};
 use carrier_sync::store::{
-    CallBudget, CallGrant, CallsLeft, DeviceFilter, DeviceLink, DeviceRow, IntegrationChange,
-    LeaseLost, LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
+    NotRecorded, SecretReplacement, Store, StoreError,
 };
 use tokio::time::Instant;
 
@@ -98,26 +99,6 @@ impl Store for MemoryStore {
         Ok(StoredCycles::default())
     }
 
-    async fn reserve_calls(
-        &self,
-        _: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        wanted: u64,
-        _: CallBudget,
-    ) -> Result<CallGrant, StoreError> {
-        Ok(CallGrant {
-            granted: wanted,
-            left: CallsLeft::default(),
-        })
-    }
-
-    async fn return_calls(
-        &self,
-        _: (&TenantId, &IntegrationId, chrono::NaiveDate),
-        _: u64,
-    ) -> Result<(), StoreError> {
-        Ok(())
-    }
-
     async fn write(
         &self,
         batches: &[UpdateBatch],
@@ -133,6 +114,13 @@ impl Store for MemoryStore {
         records: &[SyncRecord],
     ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
         Ok(records.iter().map(|_| Ok(())).collect())
+    }
+
+    async fn count_calls(
+        &self,
+        counts: &[CallCount],
+    ) -> Result<Vec<Result<CountState, NotRecorded>>, StoreError> {
+        Ok(counts.iter().map(|_| Ok(CountState::default())).collect())
     }
 
     async fn migrate(&self, _: Option<&str>) -> Result<(), StoreError> {

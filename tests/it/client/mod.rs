@@ -20,6 +20,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use carrier_sync::budget::CallBudget;
 use carrier_sync::carriers::{Bulk, DeviceRecord, Page, PageSizes};
 use carrier_sync::client::{
     AllowedHosts, CallError, CallMeter, CarrierLimits, Limits, RateLimit, Tier, Tokens, Transport,
@@ -110,10 +111,9 @@ impl Setup {
             },
             policy: SyncPolicy {
                 slice_calls: 0,
-                calls_per_day: 0,
-                calls_per_month: 0,
                 device_info_every: 1,
                 max_calls: 100,
+                budget: CallBudget::default(),
                 max_fallback_calls: 10,
                 max_concurrency: self.max_concurrency,
                 max_batch_rows: 100,

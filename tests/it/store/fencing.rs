@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use carrier_sync::budget::{Booking, CallBudget, CallCount, CountChange};
 use carrier_sync::device::UpdateBatch;
 use carrier_sync::integration::{Outcome, SyncRecord};
 use carrier_sync::store::{LeaseLost, NotRecorded};
@@ -215,4 +216,31 @@ async fn a_removal_that_waits_for_its_account_holds_none_of_its_devices() {
     assert_eq!(write.await.expect("not behind the removal")[0].written, 4);
     written.rollback().await.unwrap();
     assert_eq!(removal.await.unwrap().unwrap(), 4);
+}
+
+#[tokio::test]
+async fn a_former_owner_books_no_calls_and_may_give_back_what_it_had() {
+    let fleet = leased_fleet().await;
+    let budget = CallBudget::of(10, 0);
+    let count = |epoch, change| CallCount {
+        tenant_id: tenant("t"),
+        integration_id: integration("i"),
+        epoch: Some(Epoch(epoch)),
+        day: at(0).date_naive(),
+        booking: Booking(1),
+        change,
+    };
+    let book = |epoch, calls| count(epoch, CountChange::Book { calls, budget });
+    for stale in [6, 8, 0] {
+        let told = fleet.service.count_calls(&[book(stale, 4)]).await.unwrap();
+        assert_eq!(told, [Err(NotRecorded::LeaseLost(LeaseLost))]);
+    }
+    let told = fleet.service.count_calls(&[book(7, 4)]).await.unwrap();
+    assert_eq!(told[0].unwrap().booked, 4);
+    fleet.execute(NEXT_EPOCH).await;
+    let told = fleet.service.count_calls(&[book(7, 8)]).await.unwrap();
+    assert_eq!(told, [Err(NotRecorded::LeaseLost(LeaseLost))]);
+    let settle = count(7, CountChange::Settle { made: 1 });
+    let told = fleet.service.count_calls(&[settle]).await.unwrap();
+    assert_eq!(told[0].unwrap().counted.day, 1);
 }

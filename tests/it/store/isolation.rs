@@ -195,7 +195,12 @@ async fn every_table_with_a_tenant_id_forces_row_level_security_both_ways() {
     let tables: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(
         tables,
-        ["carrier_integrations", "device_connections", "tenants"]
+        [
+            "carrier_calls",
+            "carrier_integrations",
+            "device_connections",
+            "tenants"
+        ]
     );
     for row in rows {
         let table: String = row.get(0);

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use carrier_sync::client::CallMeter;
+use carrier_sync::device::StoredCycles;
 use carrier_sync::simulator::Simulator;
-use carrier_sync::sync::{Given, Halt, Observer, Progress, SyncReport, sync};
+use carrier_sync::sync::{Halt, Observer, Progress, SyncReport, sync};
 use carrier_sync::tenure::{Deadline, Epoch, Tenure};
 use tokio_util::sync::CancellationToken;
 
@@ -49,10 +51,8 @@ async fn sync_under(
     let (devices, sink) = (devices.await.unwrap(), Gate::open());
     sync(
         &job,
-        Given {
-            devices,
-            ..Given::default()
-        },
+        (devices, StoredCycles::default()),
+        &Arc::new(CallMeter::new(job.policy.max_calls)),
         &sink,
         observer,
         &CancellationToken::new(),

@@ -15,13 +15,14 @@ mod refusals;
 use std::sync::Arc;
 
 use carrier_sync::app::App;
-use carrier_sync::device::{IntegrationId, UpdateBatch, WriteReceipt};
+use carrier_sync::client::CallMeter;
+use carrier_sync::device::{IntegrationId, StoredCycles, UpdateBatch, WriteReceipt};
 use carrier_sync::integration::IntegrationRow;
 use carrier_sync::simulator::{
     Endpoint, Fault, FaultKind, SimulatedAccount, Simulator, SimulatorConfig, Truth,
 };
 use carrier_sync::store::{DeviceRow, Store};
-use carrier_sync::sync::{Given, SinkError, SyncJob, SyncReport, UpdateSink, sync};
+use carrier_sync::sync::{SinkError, SyncJob, SyncReport, UpdateSink, sync};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, raw_sql};
 use tokio_util::sync::CancellationToken;
 
@@ -131,10 +132,8 @@ impl Scene {
         let (devices, stop) = (devices.await.unwrap(), CancellationToken::new());
         sync(
             job,
-            Given {
-                devices,
-                ..Given::default()
-            },
+            (devices, StoredCycles::default()),
+            &Arc::new(CallMeter::new(job.policy.max_calls)),
             sink,
             &fleet::Quiet,
             &stop,

@@ -1,6 +1,7 @@
 //! What every engine promises. Each function is a promise, run once per engine.
 
 pub mod admin;
+pub mod calls;
 pub mod read;
 pub mod record;
 pub mod write;
@@ -34,6 +35,13 @@ macro_rules! on_engine {
             record::a_record_of_a_removed_integration_is_refused,
             record::records_of_several_tenants_are_answered_in_their_order,
             record::of_two_records_of_an_integration_the_later_one_stays,
+            calls::a_booking_holds_what_was_asked_for_or_what_is_left,
+            calls::what_was_not_made_is_given_back_once,
+            calls::saying_it_again_books_nothing_more,
+            calls::the_days_of_a_month_add_up_and_old_ones_are_forgotten,
+            calls::each_integration_counts_for_itself,
+            calls::bookings_at_once_never_exceed_the_budget,
+            calls::calls_of_a_removed_integration_are_not_booked_and_its_count_goes_with_it,
             admin::an_integration_is_added_with_defaults_and_named,
             admin::an_integration_is_changed_field_by_field,
             admin::an_impossible_change_is_refused_and_changes_nothing,
