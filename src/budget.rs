@@ -2,7 +2,8 @@
 //!
 //! A sync books calls before it makes them, a step at a time, and gives back at its end what it has not
 //! made. A process that dies leaves its last step counted, so that a budget is never exceeded and a crash
-//! costs little of it. Days and months are UTC's; a sync counts on the day on which it began.
+//! costs little of it. Days and months are UTC's; a call counts on the day on which it is booked, and what was
+//! booked and not made by midnight is booked anew.
 
 use std::fmt;
 use std::num::NonZeroU64;

@@ -38,7 +38,7 @@ impl Attempt {
     pub async fn make(self) -> SyncReport {
         let (writer, epoch) = (self.writer.clone(), self.job.tenure.epoch());
         let start_late = self.start_late;
-        let book = CallBook::of(&self.job, &writer, self.job.client.clock.now());
+        let book = CallBook::of(&self.job, &writer);
         let meter = CallMeter::new(self.job.policy.max_calls);
         let meter = Arc::new(match &book {
             Some(book) => meter.booking(Arc::<CallBook>::clone(book)),

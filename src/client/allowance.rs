@@ -16,11 +16,14 @@ use super::error::CallError;
 /// Where calls are booked.
 #[async_trait]
 pub trait Allowance: Send + Sync + fmt::Debug {
-    /// Books more than `calls` in all; answers how many are booked in all, which is more.
+    /// Books more than the `taken` calls in all; answers how many are booked in all, which is more.
     ///
     /// # Errors
     /// [`CallError::AllowanceSpent`] when there are no more, and whatever keeps them from being counted.
-    async fn book_beyond(&self, calls: u64) -> Result<u64, CallError>;
+    async fn book_beyond(&self, taken: u64) -> Result<u64, CallError>;
+
+    /// Whether what was booked and not taken may no longer be: its day is over.
+    fn is_over(&self) -> bool;
 }
 
 /// The units of one sync.
@@ -57,13 +60,16 @@ impl Units {
             if let Some(unit) = self.take_booked() {
                 return Ok(unit);
             }
-            let booked = self.booked.load(Ordering::Relaxed);
-            let more = self.allowance.book_beyond(booked).await?;
-            self.booked.store(more, Ordering::Relaxed);
+            let taken = self.taken.load(Ordering::Relaxed);
+            let booked = self.allowance.book_beyond(taken).await?;
+            self.booked.store(booked, Ordering::Relaxed);
         }
     }
 
     fn take_booked(&self) -> Option<Unit<'_>> {
+        if self.allowance.is_over() {
+            return None;
+        }
         let booked = self.booked.load(Ordering::Relaxed);
         let taken = self
             .taken
@@ -109,14 +115,18 @@ mod tests {
 
     #[async_trait]
     impl Allowance for Seven {
-        async fn book_beyond(&self, calls: u64) -> Result<u64, CallError> {
+        async fn book_beyond(&self, taken: u64) -> Result<u64, CallError> {
             self.asked.fetch_add(1, Ordering::Relaxed);
             tokio::task::yield_now().await;
-            if calls >= 7 {
+            if taken >= 7 {
                 let reason = "seven".to_owned();
                 return Err(CallError::AllowanceSpent { reason });
             }
-            Ok((calls + 3).min(7))
+            Ok((taken + 3).min(7))
+        }
+
+        fn is_over(&self) -> bool {
+            false
         }
     }
 

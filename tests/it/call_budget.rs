@@ -1,4 +1,5 @@
-//! Budgets of calls per day and month, measured at the carrier: over syncs, restarts, deaths and midnights.
+//! Budgets of calls per day and month, measured at the carrier: over syncs, restarts and midnights; over deaths in
+//! `process_faults/kill.rs`.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -139,52 +140,28 @@ fn a_month_s_budget_holds_over_its_days() {
 }
 
 #[test]
-fn a_sync_that_dies_costs_little_of_the_budget_and_never_exceeds_it() {
-    const BUDGET: u64 = 60;
-    const STEP: u64 = BUDGET / 20;
+fn a_sync_over_midnight_counts_each_call_on_the_day_on_which_it_is_made() {
     in_system(async {
-        let scene = Scene::of(100, Duration::from_millis(5)).await;
-        let settings = [("calls_per_day", "60"), ("max_concurrency", "2")];
-        let mut deaths = 0;
-        for die_after in [7, 20, 33] {
-            let app = scene.service(&settings);
-            let reached = async {
-                while scene.calls() < die_after {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            };
-            tokio::select! {
-                _ = fleet::sync_one(&app) => panic!("it was to die at {die_after} calls"),
-                () = reached => deaths += 1,
-            }
-            app.store.close().await;
-        }
-        let app = scene.service(&settings);
-        let report = fleet::sync_one(&app).await;
-        assert_eq!(report.calls_left.today, Some(0));
-        let calls = scene.calls();
-        assert!(calls <= BUDGET, "{calls} calls");
-        // Besides its last step, what was on its way.
-        assert!(calls >= BUDGET - deaths * (STEP + 2), "{calls} calls");
-    });
-}
-
-#[test]
-fn a_sync_over_midnight_counts_on_the_day_it_began() {
-    in_system(async {
-        let scene = Scene::of(12, Duration::from_millis(5)).await;
-        let app = scene.service(&[("calls_per_day", "8")]);
+        let scene = Scene::of(30, Duration::from_millis(5)).await;
+        let app = scene.service(&[("calls_per_day", "20"), ("max_concurrency", "1")]);
         scene.clock.set(23, 23);
         let midnight = async {
-            while scene.calls() == 0 {
+            while scene.calls() < 5 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             scene.clock.set(24, 0);
+            scene.calls()
         };
-        let (report, ()) = tokio::join!(fleet::sync_one(&app), midnight);
-        assert_eq!((scene.calls(), report.api_calls), (8, 8));
+        let (report, before) = tokio::join!(fleet::sync_one(&app), midnight);
+        let today = scene.calls() - before;
+        assert!(today <= 20, "{today} calls on the new day");
+        assert_eq!(report.calls_left.today, Some(0), "all of them count");
+        // The one on its way at midnight is yesterday's.
+        assert!(today >= 19, "{today} calls");
         let report = fleet::sync_one(&app).await;
-        assert_eq!((scene.calls(), report.api_calls), (16, 8), "a new day's");
+        assert_eq!(report.api_calls, 0, "the new day's budget is spent once");
+        scene.clock.set(25, 0);
+        assert_eq!(fleet::sync_one(&app).await.api_calls, 20);
     });
 }
 

@@ -196,3 +196,55 @@ fn fifty_kills_leave_no_false_row_and_the_next_sync_repairs_all() {
         stage.owner.store.close().await;
     });
 }
+
+#[test]
+fn kills_cost_a_step_of_the_budget_each_and_never_let_it_be_exceeded() {
+    const BUDGET: u64 = 60;
+    const STEP: u64 = BUDGET / 20;
+    const AT_ONCE: u64 = 2;
+    in_system(async {
+        let database = TestDatabase::migrated().await;
+        let simulator = fleet::simulator(SimulatorConfig {
+            accounts: vec![SimulatedAccount::numbered(1, 100)],
+            latency: Latency {
+                fixed: Duration::from_millis(5),
+                jitter: Duration::ZERO,
+            },
+            ..SimulatorConfig::default()
+        });
+        let owner = fleet::app(&database.owner_url(), &[]);
+        let account = Account {
+            tenant: "acme",
+            org: 1001,
+            // So that each device costs a call.
+            in_bulk: false,
+        };
+        fleet::link_fleet(&owner, &simulator, account).await;
+        let settings = [
+            // A month's: the test may run over midnight.
+            ("CARRIERS__HOLOGRAM__CALLS_PER_MONTH", "60"),
+            ("CARRIERS__HOLOGRAM__MAX_CONCURRENCY", "2"),
+        ];
+        let once = || Child::start(&["once", "--json"], &database.service_url(), &settings);
+        let kills = [7, 20, 33];
+        for calls in kills {
+            let mut child = once();
+            until("so many calls are made", || {
+                (simulator.calls().total >= calls).then_some(())
+            });
+            child.kill();
+            database.execute("DELETE FROM carrier_sync_processes").await;
+        }
+        once().ends();
+        let counted: i64 = query_scalar("SELECT sum(calls)::bigint FROM carrier_calls")
+            .fetch_one(&mut database.superuser().await)
+            .await
+            .unwrap();
+        assert_eq!(counted, 60, "the last sync has taken what was left");
+        let calls = simulator.calls().total;
+        assert!(calls <= BUDGET, "{calls} calls");
+        let lost = kills.len() as u64 * (STEP + AT_ONCE);
+        assert!(calls >= BUDGET - lost, "{calls} calls");
+        owner.store.close().await;
+    });
+}
