@@ -89,6 +89,18 @@ impl Ask {
         }
     }
 
+    /// Whether the device's usage is asked for, and not its statuses only.
+    pub fn is_for_usage(&self, plan: &Plan) -> bool {
+        match self {
+            Self::Device(_) => true,
+            Self::More(more) => {
+                let of_usage = [plan.usage_detail, plan.cycle_detail];
+                let wants = more.wants.iter().map(|detail| Some(*detail));
+                more.merged.open.is_some() || wants.into_iter().any(|want| of_usage.contains(&want))
+            }
+        }
+    }
+
     /// Asks.
     ///
     /// # Errors
@@ -137,6 +149,15 @@ impl Asking {
         }
     }
 
+    /// Whether a device in this cycle may go without its usage in this sync, because it has no turn, or because
+    /// the carrier has not begun a cycle for it. Not where a report that could not be read whole should have
+    /// told it.
+    #[must_use]
+    pub fn usage_waits(&self, cycle: Option<BillingCycle>) -> bool {
+        let is_told_in_turns = self.job.carrier.capabilities().has_usage_per_device();
+        self.plan.usage_waits && (is_told_in_turns || cycle.is_none() || self.book.is_complete())
+    }
+
     /// A single answer is later than the report: the report is asked only where it says nothing of usage.
     fn merge_alone(&self, record: DeviceRecord) -> Merged {
         let alone = merge(record.clone(), &UsageBook::default());
@@ -165,8 +186,10 @@ impl Asking {
         let usage = match (merged.usage, merged.open) {
             (Ok(usage), _) => Some(usage),
             (Err(gap), open) => {
+                let waits = self.usage_waits(merged.cycle) && !self.asks_for_usage(&wants);
                 let line = (device, merged.cycle);
-                self.close(line, open, gap, &wants, &mut shortfall).await
+                let gap = (!waits).then_some(gap);
+                self.close(line, open, gap, &mut shortfall).await
             }
         };
         let Shortfall { reason, trouble } = shortfall;
@@ -206,13 +229,17 @@ impl Asking {
         merge(record, &self.book)
     }
 
-    /// The usage that no answer so far has told.
+    fn asks_for_usage(&self, wants: &[usize]) -> bool {
+        let detail = self.plan.usage_detail;
+        detail.is_some_and(|detail| wants.contains(&detail))
+    }
+
+    /// The usage that no answer so far has told; why it is not known, unless it may wait for another turn.
     async fn close(
         &self,
         (device, device_cycle): (&CarrierDeviceId, Option<BillingCycle>),
         open: Option<OpenLines>,
-        gap: UsageGap,
-        wants: &[usize],
+        gap: Option<UsageGap>,
         shortfall: &mut Shortfall,
     ) -> Option<Usage> {
         if shortfall
@@ -222,18 +249,13 @@ impl Asking {
         {
             return None;
         }
-        let was_asked = self
-            .plan
-            .usage_detail
-            .is_some_and(|detail| wants.contains(&detail));
         if let Some(open) = open.filter(|open| self.has_call_for(device, open)) {
             let closed = self.close_lines(device, open, device_cycle).await;
             return closed
                 .map_err(|unknown| shortfall.note(unknown.reason, unknown.trouble))
                 .ok();
         }
-        // It had no turn, or the carrier has not begun a cycle for it.
-        if was_asked || !self.plan.usage_waits {
+        if let Some(gap) = gap {
             shortfall.note(format!("usage unknown: {gap}"), None);
         }
         None

@@ -63,6 +63,12 @@ impl UsageBook {
         self.is_complete = true;
     }
 
+    /// Whether the report was read to its end, every row of it.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
     /// What the report says of a line whose own cycle, told elsewhere, is `own`.
     #[must_use]
     pub fn about(&self, line: &LineId, own: Option<BillingCycle>) -> Option<LineUsage> {

@@ -14,7 +14,6 @@ use super::job::SyncJob;
 use super::merge::{Merged, merge};
 use super::outcome::Halt;
 use super::pages::{Pages, ReadPage};
-use super::plan::Plan;
 use super::roster::Place;
 use super::run::{Gap, Run};
 use crate::carriers::{Bulk, DeviceRecord, Page, ReportScope, UsageRecord, UsageReport};
@@ -244,7 +243,7 @@ impl Run<'_> {
             };
             asking.add_stored(&device, &mut record);
             let merged = merge(record, &asking.book);
-            if let Some(wants) = self.more_to_ask(first, &merged, &asking.plan) {
+            if let Some(wants) = self.more_to_ask(first, &merged, asking) {
                 self.note_gap(Gap {
                     device,
                     places,
@@ -254,7 +253,7 @@ impl Run<'_> {
                 });
                 continue;
             }
-            self.put(places, as_listed(merged, read_at, &asking.plan));
+            self.put(places, as_listed(merged, read_at, asking));
             if self.outbox.is_full() {
                 self.hand_over().await?;
             }
@@ -263,30 +262,44 @@ impl Run<'_> {
     }
 
     /// Details to ask of a device that the listing shows, perhaps none but its usage; `None`: nothing.
-    fn more_to_ask(&mut self, place: Place, merged: &Merged, plan: &Plan) -> Option<Vec<usize>> {
-        let has_turn = self.in_turn.contains(&place);
-        let mut wants = if has_turn {
-            plan.details.clone()
-        } else {
-            Vec::new()
-        };
+    fn more_to_ask(
+        &mut self,
+        place: Place,
+        merged: &Merged,
+        asking: &Asking,
+    ) -> Option<Vec<usize>> {
+        let mut wants = self.usage_to_ask(place, merged, asking);
+        if self.in_turn.statuses.contains(&place) {
+            let statuses = &asking.plan.status_details;
+            wants.get_or_insert_default().extend(statuses);
+        }
+        wants
+    }
+
+    fn usage_to_ask(
+        &mut self,
+        place: Place,
+        merged: &Merged,
+        asking: &Asking,
+    ) -> Option<Vec<usize>> {
         if merged.usage.is_ok() {
-            return (!wants.is_empty()).then_some(wants);
+            return None;
         }
-        if plan.usage_waits {
-            wants.extend(
-                plan.cycle_detail
-                    .filter(|_| has_turn && merged.cycle.is_none()),
-            );
-            return (has_turn && (!wants.is_empty() || merged.open.is_some())).then_some(wants);
+        let plan = &asking.plan;
+        let waits = asking.usage_waits(merged.cycle);
+        let cycle = plan.cycle_detail.filter(|_| merged.cycle.is_none());
+        let wants: Vec<usize> = cycle.into_iter().chain(plan.usage_detail).collect();
+        let can_be_closed = merged.open.is_some() || !wants.is_empty();
+        let has_turn = if waits {
+            self.in_turn.usage.contains(&place)
+        } else {
+            self.fallbacks < self.job.policy.max_fallback_calls
+        };
+        if !(can_be_closed && has_turn) {
+            return None;
         }
-        let can_be_closed = merged.open.is_some() || plan.usage_detail.is_some();
-        if can_be_closed && self.fallbacks < self.job.policy.max_fallback_calls {
-            self.fallbacks += 1;
-            wants.splice(0..0, plan.usage_detail);
-            return Some(wants);
-        }
-        (!wants.is_empty()).then_some(wants)
+        self.fallbacks += usize::from(!waits);
+        Some(wants)
     }
 
     /// Its rows wait no longer, so a device that is listed twice is asked for once.
@@ -322,7 +335,8 @@ impl Run<'_> {
 }
 
 /// What the listing said of a device of which nothing more is asked.
-fn as_listed(merged: Merged, observed_at: DateTime<Utc>, plan: &Plan) -> Reading {
+fn as_listed(merged: Merged, observed_at: DateTime<Utc>, asking: &Asking) -> Reading {
+    let waits = asking.usage_waits(merged.cycle);
     let (usage, gap) = match merged.usage {
         Ok(usage) => (Some(usage), None),
         Err(gap) => (None, Some(gap.to_string())),
@@ -331,7 +345,7 @@ fn as_listed(merged: Merged, observed_at: DateTime<Utc>, plan: &Plan) -> Reading
         info: merged.info,
         usage,
         // A device that has no turn keeps its stored usage, and that is as it should be.
-        shortfall: gap.filter(|_| !plan.usage_waits),
+        shortfall: gap.filter(|_| !waits),
         trouble: None,
         observed_at,
     }

@@ -100,13 +100,14 @@ impl Run<'_> {
         let answers = asks.map(|ask| {
             let asking = Arc::clone(asking);
             let (device, gap) = (ask.device().clone(), ask.gap());
+            let is_for_usage = ask.is_for_usage(&asking.plan);
             // In a task of its own: while this sync waits for the database, its calls go on. Left lying,
             // one would hold its host's turn against everyone, and answers would come too late.
             let answer = tokio::spawn(async move { ask.answer(&asking).await });
             let answer = AbortOnDropHandle::new(answer);
             async move {
                 (
-                    device,
+                    (device, is_for_usage),
                     gap,
                     answer.await.unwrap_or_else(|e| Err(went_down(e))),
                 )
@@ -114,11 +115,13 @@ impl Run<'_> {
         });
         let mut answers = pin!(answers.buffer_unordered(job.policy.max_concurrency));
         let mut trouble = Trouble::default();
-        while let Some((device, gap, answer)) = self.alongside(answers.next()).await? {
-            let in_vain = answer
-                .as_ref()
-                .map_or(true, |reading| reading.usage.is_none());
-            job.turns.taken(&device, in_vain);
+        while let Some(((device, is_for_usage), gap, answer)) =
+            self.alongside(answers.next()).await?
+        {
+            if is_for_usage {
+                let usage = answer.as_ref().ok().and_then(|reading| reading.usage);
+                job.turns.taken(&device, usage.is_none());
+            }
             let error = match answer {
                 Ok(mut reading) => {
                     let error = reading.trouble.take();

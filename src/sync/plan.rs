@@ -35,20 +35,22 @@ pub struct Facts<'a> {
 }
 
 /// What one sync sets out to ask.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Details that are asked for each device whose turn it is, by their place among the capabilities'.
-    pub details: Vec<usize>,
-    /// Devices that have their turn.
+    /// Devices that have a turn for their usage; as many have one for their statuses, where these are due.
     pub devices_in_turn: u64,
-    /// Whose turn comes first: those whose usage is oldest; else everyone in rounds.
-    pub is_oldest_first: bool,
-    /// The detail that says what a device used, where there is one.
+    /// Whether usage, or the cycle that it is counted in, is asked for in turns; the oldest come first.
+    pub has_usage_turns: bool,
+    /// The detail that says what a device used, by its place among the capabilities', where there is one.
     pub usage_detail: Option<usize>,
     /// The detail that says a device's billing cycle, once per cycle.
     pub cycle_detail: Option<usize>,
     /// Details about statuses that are due at this sync.
     pub status_details: Vec<usize>,
+    /// Whether they are due at every sync.
+    pub are_statuses_always_due: bool,
+    /// Syncs at which statuses were due, counted from anywhere.
+    pub status_round: u64,
     /// A device whose usage was not asked for, because it had no turn, is no failure.
     pub usage_waits: bool,
     /// Calls that all of it takes.
@@ -67,12 +69,9 @@ impl Plan {
         let status_details = status_details(&facts);
         let usage_detail = place_of(Gives::Usage);
         let usage_in_turns = usage_detail.filter(|_| capabilities.has_usage_per_device());
-        let details: Vec<usize> = usage_in_turns
-            .into_iter()
-            .chain(status_details.iter().copied())
-            .collect();
+        let details = usage_in_turns.map_or(0, |_| 1) + status_details.len();
         let keeps_cycles = capabilities.keeps_cycles();
-        let calls_each = details.len() as u64 + if keeps_cycles { CALLS_OF_A_CYCLE } else { 0 };
+        let calls_each = details as u64 + if keeps_cycles { CALLS_OF_A_CYCLE } else { 0 };
         let devices_in_turn = match facts.slice_calls.checked_div(calls_each) {
             Some(devices) if facts.is_listed => devices.min(facts.devices),
             _ => 0,
@@ -84,7 +83,7 @@ impl Plan {
         };
         Self {
             devices_in_turn,
-            is_oldest_first: usage_in_turns.is_some() || keeps_cycles,
+            has_usage_turns: usage_in_turns.is_some() || keeps_cycles,
             usage_detail,
             cycle_detail: place_of(Gives::Cycle),
             usage_waits: facts.is_listed && (capabilities.has_usage_per_device() || keeps_cycles),
@@ -95,9 +94,14 @@ impl Plan {
                     facts.devices * (1 + calls_each)
                 },
             status_details,
-            details,
+            are_statuses_always_due: every(&facts) == 1,
+            status_round: facts.round / every(&facts),
         }
     }
+}
+
+fn every(facts: &Facts<'_>) -> u64 {
+    u64::from(facts.device_info_every.max(1))
 }
 
 /// Statuses that a listing does not show, when it is their sync.
@@ -105,10 +109,7 @@ fn status_details(facts: &Facts<'_>) -> Vec<usize> {
     let capabilities = facts.capabilities;
     let wanted = [capabilities.sim_status, capabilities.network_status];
     let is_wanted = wanted.contains(&Source::PerDevice);
-    let is_due = facts
-        .round
-        .is_multiple_of(u64::from(facts.device_info_every.max(1)));
-    if !is_wanted || !is_due {
+    if !is_wanted || !facts.round.is_multiple_of(every(facts)) {
         return Vec::new();
     }
     let details = capabilities.details.iter().enumerate();
@@ -192,11 +193,11 @@ mod tests {
         );
         let whole = plan(&both, |_| ());
         assert_eq!(
-            (whole.details.as_slice(), whole.devices_in_turn),
-            (&[0, 1][..], 50)
+            (whole.status_details.as_slice(), whole.devices_in_turn),
+            (&[1][..], 50)
         );
         assert_eq!(whole.calls, 110);
-        assert!(whole.is_oldest_first && whole.usage_waits);
+        assert!(whole.has_usage_turns && whole.usage_waits);
         let few = plan(&both, |facts| facts.devices = 3);
         assert_eq!((few.devices_in_turn, few.calls), (3, 16));
         let none = plan(&both, |facts| facts.slice_calls = 0);
@@ -214,10 +215,12 @@ mod tests {
             let plan = plan(&both, |facts| {
                 (facts.round, facts.device_info_every) = (round, 3);
             });
-            (plan.details, plan.devices_in_turn)
+            (plan.status_details, plan.devices_in_turn, plan.status_round)
         };
-        assert_eq!(at(3), (vec![0, 1], 50));
-        assert_eq!(at(4), (vec![0], 100));
+        assert_eq!(at(3), (vec![1], 50, 1));
+        assert_eq!(at(4), (vec![], 100, 1));
+        assert_eq!(at(5), (vec![], 100, 1));
+        assert_eq!(at(6), (vec![1], 50, 2));
     }
 
     #[test]
@@ -229,10 +232,10 @@ mod tests {
         );
         let plan = plan(&cisco, |_| ());
         assert_eq!(
-            (plan.details.as_slice(), plan.usage_detail),
+            (plan.status_details.as_slice(), plan.usage_detail),
             (&[1][..], Some(0))
         );
-        assert!(!plan.is_oldest_first && !plan.usage_waits);
+        assert!(!plan.has_usage_turns && !plan.usage_waits);
     }
 
     #[test]
@@ -254,7 +257,7 @@ mod tests {
         let supersim = capabilities(Source::Report, Source::Nowhere, &[Gives::Cycle]);
         let steady = plan(&supersim, |_| ());
         assert_eq!((steady.cycle_detail, steady.calls), (Some(0), 10));
-        assert!(steady.usage_waits && steady.details.is_empty());
+        assert!(steady.usage_waits && steady.has_usage_turns);
         let first = plan(&supersim, |facts| facts.without_cycle = 1_000);
         assert_eq!((first.devices_in_turn, first.calls), (50, 110));
     }

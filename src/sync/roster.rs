@@ -204,6 +204,13 @@ impl Roster {
         missing
     }
 
+    /// Whether a row names this device.
+    #[must_use]
+    pub fn is_linked(&self, id: &CarrierDeviceId) -> bool {
+        let mut places = self.by_carrier_id.places(&self.devices, id.as_str());
+        places.next().is_some()
+    }
+
     /// Calls `told` with each row's place and name at the carrier, in the order of the roster.
     pub fn for_each_name(&self, mut told: impl FnMut(Place, &str)) {
         let mut reader = self.devices.reader();

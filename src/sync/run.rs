@@ -11,7 +11,6 @@
 //! so each row is written once and only ids and counters are held whole. Carrier, parser, merge and
 //! database work at the same time, each a bounded step ahead of the next.
 
-use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,7 +26,8 @@ use super::merge::Merged;
 use super::outbox::{Outbox, Written};
 use super::outcome::{Halt, SyncReport, error_text, outcome};
 use super::plan::{Facts, Plan};
-use super::roster::{Place, Places, Roster};
+use super::roster::{Places, Roster};
+use super::turns::InTurn;
 use crate::budget::CallsLeft;
 use crate::client::CallMeter;
 use crate::device::{CarrierDeviceId, DeviceUpdate, LinkedDevices, StoredCycles};
@@ -52,7 +52,7 @@ pub async fn sync(
         meter,
         roster: Roster::new(devices),
         twins: 0,
-        in_turn: HashSet::new(),
+        in_turn: InTurn::default(),
         fallbacks: 0,
         planned_calls: 0,
         outbox: Outbox::new(sink, job),
@@ -119,7 +119,7 @@ pub(super) struct Run<'a> {
     /// Rows besides the first of each name at the carrier.
     pub(super) twins: usize,
     /// Devices whose turn it is.
-    pub(super) in_turn: HashSet<Place>,
+    pub(super) in_turn: InTurn,
     /// Gaps that are no one's turn, but what a listing should have said; bounded by policy.
     pub(super) fallbacks: usize,
     planned_calls: u64,
@@ -167,7 +167,10 @@ impl Run<'_> {
             round,
             device_info_every: policy.device_info_every,
         });
-        self.in_turn = self.job.turns.choose(&self.roster, &plan, round);
+        let turns = &self.job.turns;
+        self.in_turn = turns.choose(&self.roster, &plan, round, |name| {
+            carrier.check_device(name).is_ok()
+        });
         self.planned_calls = plan.calls;
         plan
     }

@@ -2,8 +2,9 @@
 //!
 //! A device that failed when it was asked goes behind those that were not asked, so that a few hundred
 //! deleted devices do not use up every sync's allowance. Where the store knows whose usage is oldest,
-//! those come first; else everyone has a turn in rounds. The first round is drawn, so that processes that live
-//! for one round only, or are restarted often, do not ask the same devices again and again.
+//! those come first; else everyone has a turn in rounds. Processes that live for one sync only, or are
+//! restarted often, must not ask the same devices again and again: the first round is drawn, and so is a part
+//! of those whose turn it is while it is not known who has theirs in vain.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,13 +15,22 @@ use super::plan::{Plan, window};
 use super::roster::{Place, Roster};
 use crate::device::CarrierDeviceId;
 
-/// One turn in so many goes to devices that had theirs in vain.
-const PART_IN_VAIN: usize = 4;
+/// One turn in so many is drawn.
+const PART_DRAWN: u64 = 4;
+
+/// Whose turn it is in one sync, by their place in the roster.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct InTurn {
+    /// To be asked for their usage, or the cycle that it is counted in.
+    pub usage: HashSet<Place>,
+    /// To be asked for their statuses.
+    pub statuses: HashSet<Place>,
+}
 
 /// Who had a turn, and which round it is.
 #[derive(Debug, Default)]
 pub struct Turns {
-    /// Devices that have had their turn in vain, since everyone last had one.
+    /// Linked devices that have had their last turn in vain.
     had: Mutex<HashSet<CarrierDeviceId>>,
     /// Syncs that were begun.
     syncs: AtomicU64,
@@ -44,52 +54,85 @@ impl Turns {
         self.first_round.wrapping_add(syncs)
     }
 
-    /// The devices whose turn it is.
-    #[must_use]
-    pub fn choose(&self, roster: &Roster, plan: &Plan, round: u64) -> HashSet<Place> {
+    /// The devices whose turn it is; one whose name no device `can_have` gets none.
+    pub fn choose(
+        &self,
+        roster: &Roster,
+        plan: &Plan,
+        round: u64,
+        can_have: impl Fn(&str) -> bool,
+    ) -> InTurn {
+        self.forget_unlinked(roster);
         let in_turn = usize::try_from(plan.devices_in_turn).unwrap_or(usize::MAX);
+        let mut chosen = InTurn::default();
         if in_turn == 0 {
-            return HashSet::new();
+            return chosen;
         }
-        if plan.is_oldest_first {
-            return self.first(roster, in_turn, round);
+        if plan.has_usage_turns {
+            chosen.usage = self.first(roster, in_turn, round, &can_have);
         }
-        let mut order: Vec<(u64, Place)> = Vec::with_capacity(roster.len());
-        roster.for_each_name(|place, name| order.push((hash(&name), place)));
-        order.sort_unstable();
-        let order: Vec<Place> = order.into_iter().map(|(_, place)| place).collect();
-        window(&order, in_turn, round)
+        if plan.status_details.is_empty() {
+            return chosen;
+        }
+        if plan.has_usage_turns && plan.are_statuses_always_due {
+            chosen.statuses.clone_from(&chosen.usage);
+        } else {
+            // In rounds of their own: tied to the turns for usage, those who have theirs whenever statuses are
+            // not due would never be asked.
+            let order = in_rounds(roster, &can_have);
+            chosen.statuses = window(&order, in_turn, plan.status_round);
+        }
+        chosen
     }
 
-    /// The first of the roster. A part is kept for those that had their turn in vain, in another order
-    /// each round: they may be well again, and they may not crowd out the others.
-    fn first(&self, roster: &Roster, in_turn: usize, round: u64) -> HashSet<Place> {
+    /// The first of the roster. A part is kept for others: for those that had their turn in vain, and as long
+    /// as nobody has had one, for anyone. They are drawn anew each round: they may be well again, and they
+    /// may not crowd out the first, nor the first them.
+    fn first(
+        &self,
+        roster: &Roster,
+        in_turn: usize,
+        round: u64,
+        can_have: impl Fn(&str) -> bool,
+    ) -> HashSet<Place> {
         let had = self.had();
-        let (mut fresh, mut in_vain) = (Vec::new(), Vec::new());
+        let nobody_had = self.syncs.load(Ordering::Relaxed) <= 1;
+        // Where the part is less than one turn, it is one of some rounds.
+        let kept = (in_turn as u64).saturating_add(round % PART_DRAWN) / PART_DRAWN;
+        let kept = usize::try_from(kept).unwrap_or(in_turn);
+        let (mut first, mut drawn) = (Vec::new(), Vec::new());
         roster.for_each_name(|place, name| {
+            if !can_have(name) {
+                return;
+            }
             let was_in_vain = !had.is_empty()
                 && CarrierDeviceId::parse(name).is_ok_and(|device| had.contains(&device));
-            if was_in_vain {
-                in_vain.push((hash(&(name, round)), place));
-            } else if fresh.len() < in_turn {
-                fresh.push(place);
+            let is_drawn = was_in_vain || (nobody_had && first.len() >= in_turn - kept);
+            if is_drawn {
+                drawn.push((hash(&(name, round)), place));
+            } else if first.len() < in_turn {
+                first.push(place);
             }
         });
-        in_vain.sort_unstable();
-        let kept = (in_turn / PART_IN_VAIN).max(1).min(in_vain.len());
-        let room = (in_turn - kept).min(fresh.len());
-        let again = in_vain.into_iter().map(|(_, place)| place);
-        let fresh = fresh.into_iter().take(room);
-        fresh.chain(again).take(in_turn).collect()
+        drawn.sort_unstable();
+        let room = in_turn - kept.min(drawn.len());
+        let drawn = drawn.into_iter().map(|(_, place)| place);
+        let first = first.into_iter().take(room);
+        first.chain(drawn).take(in_turn).collect()
     }
 
-    /// Puts those that have had their turn last; otherwise the order stays.
+    /// Puts those that have had their turn in vain last; otherwise the order stays. Once all of them have,
+    /// they begin anew.
     pub fn order(&self, devices: &mut [CarrierDeviceId]) {
         let mut had = self.had();
         if devices.iter().all(|device| had.contains(device)) {
-            had.clear();
+            devices.iter().for_each(|device| drop(had.take(device)));
         }
         devices.sort_by_key(|device| had.contains(device));
+    }
+
+    fn forget_unlinked(&self, roster: &Roster) {
+        self.had().retain(|device| roster.is_linked(device));
     }
 
     /// A device has had its turn.
@@ -107,10 +150,22 @@ impl Turns {
     }
 }
 
+/// Everyone in an order that stays, whoever comes and goes.
+fn in_rounds(roster: &Roster, can_have: impl Fn(&str) -> bool) -> Vec<Place> {
+    let mut order: Vec<(u64, Place)> = Vec::with_capacity(roster.len());
+    roster.for_each_name(|place, name| {
+        if can_have(name) {
+            order.push((hash(&name), place));
+        }
+    });
+    order.sort_unstable();
+    order.into_iter().map(|(_, place)| place).collect()
+}
+
 /// The same in every process: its keys are fixed.
-fn hash(name: &impl Hash) -> u64 {
+fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
+    value.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -159,21 +214,116 @@ mod tests {
         Roster::new(linked)
     }
 
+    fn id(number: usize) -> CarrierDeviceId {
+        CarrierDeviceId::parse(&number.to_string()).unwrap()
+    }
+
+    #[test]
+    fn everyone_s_statuses_are_asked_for_in_one_round_whatever_the_rhythm_of_usage() {
+        let (turns, roster) = (later(), roster(100));
+        for every in [1, 2, 3, 4, 5, 7, 10, 20] {
+            let mut asked = HashSet::new();
+            // The window begins anew at any multiple of its own length: ten rounds of ten devices.
+            for status_round in 0..10 {
+                let plan = Plan {
+                    devices_in_turn: 10,
+                    has_usage_turns: true,
+                    status_details: vec![1],
+                    status_round,
+                    ..Plan::default()
+                };
+                let chosen = turns.choose(&roster, &plan, status_round * every, |_| true);
+                assert_eq!((chosen.usage.len(), chosen.statuses.len()), (10, 10));
+                asked.extend(chosen.statuses);
+            }
+            assert_eq!(asked.len(), 100);
+        }
+    }
+
+    /// Turns of a process in which syncs have been before.
+    fn later() -> Turns {
+        let turns = Turns::default();
+        turns.next_round();
+        turns.next_round();
+        turns
+    }
+
+    /// Eight of a hundred, the oldest first.
+    fn eight(turns: &Turns, roster: &Roster, round: u64) -> HashSet<Place> {
+        turns.first(roster, 8, round, |_| true)
+    }
+
     #[test]
     fn the_oldest_come_first_and_those_in_vain_neither_crowd_them_out_nor_are_forgotten() {
-        let (turns, roster) = (Turns::default(), roster(100));
-        assert_eq!(turns.first(&roster, 8, 0), (0..8).collect());
+        let (turns, roster) = (later(), roster(100));
+        assert_eq!(eight(&turns, &roster, 0), (0..8).collect());
         for number in 0..40 {
-            turns.taken(&CarrierDeviceId::parse(&number.to_string()).unwrap(), true);
+            turns.taken(&id(number), true);
         }
         let mut again = HashSet::new();
         for round in 0..200 {
-            let chosen = turns.first(&roster, 8, round);
+            let chosen = eight(&turns, &roster, round);
             assert_eq!(chosen.len(), 8);
             assert_eq!(chosen.iter().filter(|place| **place >= 40).count(), 6);
             again.extend(chosen.into_iter().filter(|place| *place < 40));
         }
         assert_eq!(again.len(), 40, "each of them is tried again some time");
+    }
+
+    #[test]
+    fn a_single_turn_goes_to_both_kinds_of_devices() {
+        let (turns, roster) = (later(), roster(100));
+        turns.taken(&id(0), true);
+        let turns_of = |round| turns.first(&roster, 1, round, |_| true);
+        let of_the_first = (0..400).filter(|round| turns_of(*round).contains(&0));
+        assert_eq!(of_the_first.count(), 100);
+    }
+
+    #[test]
+    fn who_had_a_turn_in_vain_is_remembered_over_syncs_in_which_nobody_or_another_is_missing() {
+        let (turns, roster) = (later(), roster(100));
+        for number in 0..40 {
+            turns.taken(&id(number), true);
+        }
+        turns.order(&mut []);
+        turns.order(&mut [id(50)]);
+        turns.order(&mut [id(0)]);
+        let chosen = eight(&turns, &roster, 0);
+        assert!(chosen.contains(&0), "it alone begins anew");
+        assert_eq!(chosen.iter().filter(|place| **place >= 40).count(), 5);
+    }
+
+    #[test]
+    fn a_process_that_lives_for_one_sync_reaches_everyone_behind_devices_that_are_always_in_vain() {
+        let roster = roster(100);
+        let mut reached = HashSet::new();
+        for first in 0..500 {
+            let turns = Turns::from_round(first * 7_919);
+            let round = turns.next_round();
+            let chosen = eight(&turns, &roster, round);
+            assert_eq!(chosen.len(), 8);
+            assert!((0..6).all(|place| chosen.contains(&place)));
+            reached.extend(chosen);
+        }
+        assert_eq!(reached.len(), 100);
+    }
+
+    #[test]
+    fn a_name_that_no_device_can_have_takes_no_turn_and_one_that_is_unlinked_is_forgotten() {
+        let (turns, roster) = (later(), roster(10));
+        let odd = |name: &str| name.len() == 1 && name.as_bytes()[0] % 2 == 1;
+        let plan = Plan {
+            devices_in_turn: 5,
+            has_usage_turns: true,
+            status_details: vec![1],
+            ..Plan::default()
+        };
+        let chosen = turns.choose(&roster, &plan, 3, odd);
+        assert_eq!(chosen.usage, HashSet::from([1, 3, 5, 7, 9]));
+        assert_eq!(chosen.statuses, HashSet::from([1, 3, 5, 7, 9]));
+        turns.taken(&id(77), true);
+        turns.choose(&roster, &Plan::default(), 4, |_| true);
+        assert!(turns.had().is_empty());
     }
 
     #[test]

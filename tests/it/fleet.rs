@@ -6,13 +6,20 @@ use std::sync::Arc;
 
 use carrier_sync::actors::slots::SyncSlots;
 use carrier_sync::app::App;
+use carrier_sync::client::CallMeter;
 use carrier_sync::clock::{Clock, SystemClock};
 use carrier_sync::config::{Config, ConfigSources};
-use carrier_sync::device::{CarrierDeviceId, DeviceId, IntegrationId, TenantId};
+use carrier_sync::device::{
+    CarrierDeviceId, DeviceId, IntegrationId, TenantId, UpdateBatch, WriteReceipt,
+};
 use carrier_sync::shutdown::Stop;
 use carrier_sync::simulator::{Simulator, SimulatorConfig, Truth};
-use carrier_sync::store::{DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, NewIntegration};
-use carrier_sync::sync::{Observer, Progress, SyncReport};
+use carrier_sync::store::{
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, NewIntegration, Store,
+};
+use carrier_sync::sync::{Observer, Progress, SinkError, SyncJob, SyncReport, UpdateSink};
+use carrier_sync::tenure::Tenure;
+use tokio_util::sync::CancellationToken;
 
 /// Runs a future where the service runs: on the system arbiter, heavy work on other threads.
 pub fn in_system<T>(test: impl Future<Output = T>) -> T {
@@ -161,6 +168,39 @@ pub async fn sync_one(app: &App) -> SyncReport {
     let mut reports = sync(app).await;
     assert_eq!(reports.len(), 1, "one integration");
     reports.remove(0)
+}
+
+/// Writes without a writer.
+struct StoreSink(Arc<dyn Store>);
+
+#[async_trait::async_trait]
+impl UpdateSink for StoreSink {
+    async fn write(&self, batch: UpdateBatch) -> Result<WriteReceipt, SinkError> {
+        let answers = self.0.write(&[batch]).await;
+        let mut answers = answers.map_err(|error| SinkError::Failed(error.to_string()))?;
+        answers.remove(0).map_err(|_| SinkError::LeaseLost)
+    }
+}
+
+/// The job of the only integration, to be synced again and again as an actor does.
+pub async fn job(app: &App) -> Arc<SyncJob> {
+    let row = app.store.integrations().await.unwrap().remove(0);
+    Arc::new(app.builder.build(&row, Tenure::sole()).unwrap())
+}
+
+/// One more sync of a job that lives on.
+pub async fn sync_job_again(app: &App, job: &Arc<SyncJob>) -> SyncReport {
+    sync_job(app, job, &StoreSink(Arc::clone(&app.store))).await
+}
+
+/// A sync of this job, its updates going to `sink`.
+pub async fn sync_job(app: &App, job: &Arc<SyncJob>, sink: &dyn UpdateSink) -> SyncReport {
+    let (tenant, integration) = (&job.tenant_id, &job.integration_id);
+    let devices = app.store.linked_devices(tenant, integration).await.unwrap();
+    let cycles = app.store.stored_cycles(tenant, integration).await.unwrap();
+    let meter = Arc::new(CallMeter::new(job.policy.max_calls));
+    let stop = CancellationToken::new();
+    carrier_sync::sync::sync(job, (devices, cycles), &meter, sink, &Quiet, &stop).await
 }
 
 /// Every device linked to an integration.

@@ -233,9 +233,10 @@ fn a_thousand_devices_cost_the_listing_and_a_slice_and_everyone_has_a_turn() {
             settings.push((key, if slice == 400 { "400" } else { "1000" }));
             let config = unlimited(dialect, 1_000);
             let scene = Scene::of(config, &borrowed(&settings)).await;
+            let job = fleet::job(&scene.app).await;
             for _ in 0..syncs {
                 scene.simulator.reset_calls();
-                let report = fleet::sync_one(&scene.app).await;
+                let report = fleet::sync_job_again(&scene.app, &job).await;
                 assert_eq!(
                     (report.outcome, report.error),
                     (Outcome::Success, None),

@@ -1,13 +1,10 @@
 //! A device listing that cannot be read, or not to its end: the rest is asked for within bounds.
 
-use std::sync::Arc;
-
 use carrier_sync::integration::Outcome;
 use carrier_sync::simulator::{Endpoint, Fault, FaultKind};
-use carrier_sync::tenure::Tenure;
 
 use super::{ACME, Scene, unusable};
-use crate::fleet::in_system;
+use crate::fleet::{self, in_system};
 
 const TENS: (&str, &str) = ("carriers.hologram.device_page_size", "10");
 
@@ -85,14 +82,7 @@ fn devices_that_are_gone_do_not_use_up_everyone_s_turn() {
         let scene = Scene::of(6, ACME, &settings).await;
         scene.inject(Fault::new(FaultKind::Html).at(Endpoint::Devices));
         scene.inject(Fault::status(404).at(Endpoint::Device).times(3));
-        let row = scene.service.integration().await;
-        let job = scene
-            .service
-            .app
-            .builder
-            .build(&row, Tenure::sole())
-            .unwrap();
-        let job = Arc::new(job);
+        let job = fleet::job(&scene.service.app).await;
         let first = scene.sync_again(&job).await;
         let second = scene.sync_again(&job).await;
         assert_eq!((first.synced, second.synced), (0, 3));

@@ -11,20 +11,19 @@ mod pipeline;
 mod proxy;
 mod recovery;
 mod refusals;
+mod super_sim;
 
 use std::sync::Arc;
 
 use carrier_sync::app::App;
-use carrier_sync::client::CallMeter;
-use carrier_sync::device::{IntegrationId, StoredCycles, UpdateBatch, WriteReceipt};
+use carrier_sync::device::IntegrationId;
 use carrier_sync::integration::IntegrationRow;
 use carrier_sync::simulator::{
     Endpoint, Fault, FaultKind, SimulatedAccount, Simulator, SimulatorConfig, Truth,
 };
-use carrier_sync::store::{DeviceRow, Store};
-use carrier_sync::sync::{SinkError, SyncJob, SyncReport, UpdateSink, sync};
+use carrier_sync::store::DeviceRow;
+use carrier_sync::sync::{SyncJob, SyncReport, UpdateSink};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, raw_sql};
-use tokio_util::sync::CancellationToken;
 
 use crate::fleet::{self, Account};
 use crate::scripted::ScriptedCarrier;
@@ -85,18 +84,6 @@ impl Service {
     }
 }
 
-/// Writes without a writer.
-struct StoreSink(Arc<dyn Store>);
-
-#[async_trait::async_trait]
-impl UpdateSink for StoreSink {
-    async fn write(&self, batch: UpdateBatch) -> Result<WriteReceipt, SinkError> {
-        let answers = self.0.write(&[batch]).await;
-        let mut answers = answers.map_err(|error| SinkError::Failed(error.to_string()))?;
-        answers.remove(0).map_err(|_| SinkError::LeaseLost)
-    }
-}
-
 /// A linked fleet at a simulated carrier.
 struct Scene {
     simulator: Simulator,
@@ -121,24 +108,12 @@ impl Scene {
 
     /// One more sync of a job that lives on, as an actor's does.
     async fn sync_again(&self, job: &Arc<SyncJob>) -> SyncReport {
-        self.sync_job(job, &StoreSink(Arc::clone(&self.service.app.store)))
-            .await
+        fleet::sync_job_again(&self.service.app, job).await
     }
 
     /// A sync of this job, its updates going to `sink`.
     async fn sync_job(&self, job: &Arc<SyncJob>, sink: &dyn UpdateSink) -> SyncReport {
-        let store = &self.service.app.store;
-        let devices = store.linked_devices(&job.tenant_id, &job.integration_id);
-        let (devices, stop) = (devices.await.unwrap(), CancellationToken::new());
-        sync(
-            job,
-            (devices, StoredCycles::default()),
-            &Arc::new(CallMeter::new(job.policy.max_calls)),
-            sink,
-            &fleet::Quiet,
-            &stop,
-        )
-        .await
+        fleet::sync_job(&self.service.app, job, sink).await
     }
 
     fn calls(&self) -> u64 {
