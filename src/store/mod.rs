@@ -10,6 +10,7 @@ pub mod leases;
 mod link_rules;
 mod postgres;
 pub mod queue;
+mod relink;
 pub mod retry;
 mod schema;
 mod sqlite;

@@ -7,6 +7,7 @@ use super::error::{classify, classify_request};
 use super::scope::Limits;
 use crate::device::{IntegrationId, TenantId};
 use crate::store::link_rules::{self, StoredLink};
+use crate::store::relink::relinked;
 use crate::store::{DeviceLink, LinkReceipt, StoreError};
 
 pub(super) async fn link_devices(
@@ -81,7 +82,7 @@ async fn upsert(
     integration: &IntegrationId,
     links: &[DeviceLink],
 ) -> Result<usize, StoreError> {
-    let is_new: Vec<bool> = query_scalar(
+    let is_new: Vec<bool> = query_scalar(concat!(
         "INSERT INTO device_connections AS d \
             (tenant_id, device_id, carrier_integration_id, carrier_device_id, sim_iccid) \
          SELECT $1, u.device_id, i.id, u.carrier_device_id, u.sim_iccid \
@@ -89,12 +90,10 @@ async fn upsert(
               UNNEST($3::text[], $4::text[], $5::text[]) \
                 AS u (device_id, carrier_device_id, sim_iccid) \
          WHERE i.tenant_id = $1 AND i.id::text = $2 \
-         ON CONFLICT (tenant_id, device_id) DO UPDATE SET \
-            carrier_integration_id = excluded.carrier_integration_id, \
-            carrier_device_id = excluded.carrier_device_id, \
-            sim_iccid = COALESCE(excluded.sim_iccid, d.sim_iccid), updated_at = now() \
-         RETURNING d.xmax = 0",
-    )
+         ON CONFLICT (tenant_id, device_id) DO UPDATE SET ",
+        relinked!(),
+        "updated_at = now() RETURNING d.xmax = 0",
+    ))
     .bind(tenant.as_str())
     .bind(integration.as_str())
     .bind(

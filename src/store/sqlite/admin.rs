@@ -8,6 +8,7 @@ use super::error::{classify, classify_request};
 use super::time::now;
 use crate::device::{IntegrationId, TenantId};
 use crate::store::link_rules::{self, StoredLink};
+use crate::store::relink::relinked;
 use crate::store::{
     DeviceLink, IntegrationChange, LinkReceipt, NewIntegration, StoreError, unknown_integration,
 };
@@ -234,10 +235,9 @@ async fn upsert(
         "INSERT INTO device_connections AS d \
             (tenant_id, device_id, carrier_integration_id, carrier_device_id, sim_iccid) \
          SELECT ?1, value ->> 0, ?2, value ->> 1, value ->> 2 FROM json_each(?3) WHERE true \
-         ON CONFLICT (tenant_id, device_id) DO UPDATE SET \
-            carrier_integration_id = excluded.carrier_integration_id, \
-            carrier_device_id = excluded.carrier_device_id, \
-            sim_iccid = COALESCE(excluded.sim_iccid, d.sim_iccid), updated_at = ",
+         ON CONFLICT (tenant_id, device_id) DO UPDATE SET ",
+        relinked!(),
+        "updated_at = ",
         now!()
     ))
     .bind(tenant.as_str())

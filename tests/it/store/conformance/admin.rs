@@ -2,7 +2,7 @@
 
 use carrier_sync::integration::SecretColumn;
 use carrier_sync::store::{
-    IntegrationChange, LinkReceipt, NewIntegration, SecretReplacement, StoreError,
+    DeviceRow, IntegrationChange, LinkReceipt, NewIntegration, SecretReplacement, StoreError,
 };
 use secrecy::ExposeSecret;
 
@@ -206,6 +206,46 @@ pub async fn links_make_and_update_rows_and_are_idempotent(fleet: &Fleet) {
             .unwrap(),
         LinkReceipt::default()
     );
+}
+
+pub async fn of_another_sim_nothing_is_known_and_of_the_same_one_all_stays(fleet: &Fleet) {
+    fleet.account("t", "i", 3).await;
+    fleet.account("u", "v", 1).await;
+    let updates = (0..3).map(|n| everything(&device_name(n), 1_000)).collect();
+    fleet.write(&[batch("t", "i", updates)]).await;
+    let before = fleet.devices("t").await;
+    fleet
+        .execute(
+            "UPDATE device_connections SET carrier_integration_id = NULL WHERE device_id = 'd0002'",
+        )
+        .await;
+    let links = [
+        link("d0000"),
+        named_link("d0001", "another-sim"),
+        link("d0002"),
+    ];
+    let id = integration("i");
+    fleet.admin.link_devices(&id, &links).await.unwrap();
+    let after = fleet.devices("t").await;
+    assert_eq!(after[0], before[0], "the same SIM");
+    for (row, was) in after[1..].iter().zip(&before[1..]) {
+        let unknown = DeviceRow {
+            tenant_id: was.tenant_id.clone(),
+            device_id: was.device_id.clone(),
+            carrier_integration_id: Some(id.clone()),
+            carrier_device_id: row.carrier_device_id.clone(),
+            sim_iccid: None,
+            sim_status: None,
+            network_status: None,
+            data_used_bytes: None,
+            data_used_mb: None,
+            data_used_updated_at: None,
+            billing_cycle_start: None,
+            billing_cycle_end: None,
+            billing_cycle_source: None,
+        };
+        assert_eq!(*row, unknown, "another SIM, or perhaps another");
+    }
 }
 
 pub async fn a_conflicting_link_refuses_the_whole_list_and_names_offenders(fleet: &Fleet) {

@@ -48,6 +48,7 @@ macro_rules! on_engine {
             admin::an_unknown_integration_is_named_in_the_error,
             admin::a_removed_integration_leaves_its_devices_unlinked,
             admin::links_make_and_update_rows_and_are_idempotent,
+            admin::of_another_sim_nothing_is_known_and_of_the_same_one_all_stays,
             admin::a_conflicting_link_refuses_the_whole_list_and_names_offenders,
             admin::two_devices_may_swap_their_names_at_the_carrier,
             admin::a_store_that_was_closed_is_unavailable,
