@@ -89,6 +89,16 @@ pub(super) enum DeviceKind {
     Uuid,
 }
 
+impl DeviceKind {
+    /// The one spelling by which listing, report and addresses name a device.
+    pub(super) fn spelt(self, name: &str) -> String {
+        match self {
+            Self::Uuid => name.trim().to_lowercase(),
+            Self::Text | Self::Digits | Self::Iccid => name.trim().to_owned(),
+        }
+    }
+}
+
 /// The device listing.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

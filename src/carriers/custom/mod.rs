@@ -7,7 +7,8 @@
 //! | `capabilities.rs` | what follows from it |
 //! | `wire.rs` | values by JSON paths |
 //! | `normalise.rs` | what they mean |
-//! | `walks.rs` | requests and paging |
+//! | `walks.rs` | requests and rows |
+//! | `pager.rs` | what comes after a page |
 //!
 //! A manifest lives as long as the process, like the carriers in code: walks and jobs borrow from it. A
 //! changed one is a new one, and the old one stays in memory, a few kilobytes.
@@ -16,6 +17,7 @@ mod capabilities;
 mod manifest;
 mod mistakes;
 mod normalise;
+mod pager;
 mod walks;
 mod wire;
 
@@ -29,7 +31,8 @@ use serde::Deserialize;
 
 use self::manifest::{Absent, AuthKind, DeviceKind, Fields, Manifest};
 pub use self::manifest::{ManifestError, check_name};
-use self::walks::{Devices, Filling, Pager, Parts, Usage};
+use self::pager::{PageSize, Pager};
+use self::walks::{Devices, Filling, Parts, Usage};
 use crate::carriers::iccid::{has_valid_check_digit, looks_like_iccid};
 use crate::carriers::paging::Paged;
 use crate::carriers::token::{TokenAddress, TokenBody, bearer};
@@ -89,9 +92,12 @@ impl Custom {
     }
 }
 
-fn page_size(manifest: &Manifest, asked: u32) -> u32 {
+fn page_size(manifest: &Manifest, asked: u32) -> PageSize {
     let most = manifest.limits.page_size;
-    most.map_or(asked, |most| most.min(asked))
+    PageSize {
+        asked: most.map_or(asked, |most| most.min(asked)),
+        is_served: most.is_some(),
+    }
 }
 
 fn no_manifest() -> BadAccount {
@@ -194,8 +200,8 @@ impl Carrier for Custom {
     fn get_bulk_device_info(&self, context: Context<'_>) -> Bulk<DeviceRecord> {
         match self.manifest {
             Some(manifest) if manifest.listing.is_some() => {
-                let rows = page_size(manifest, context.pages.devices);
-                Bulk::Listing(Box::new(listing(manifest, context, rows, false)))
+                let walk = listing(manifest, context, context.pages.devices, false);
+                Bulk::Listing(Box::new(walk))
             }
             _ => Bulk::PerDevice,
         }
@@ -208,11 +214,11 @@ impl Carrier for Custom {
         let rows = page_size(manifest, context.pages.usage);
         let filling = Filling {
             context,
-            page_size: rows,
+            page_size: rows.asked,
             device: None,
             cycle: Some(cycle),
         };
-        let pager = Pager::new(&report.paging);
+        let pager = Pager::new(&report.paging, rows);
         let first = pager.first(filling.request(&report.path, &report.query, "usage"));
         let endpoint = Usage {
             manifest,
@@ -221,7 +227,6 @@ impl Carrier for Custom {
             used: &report.used,
             part: report.part.as_ref(),
             pager,
-            page_size: rows,
             cycle: Some(cycle),
             sums: HashMap::new(),
         };
@@ -238,7 +243,7 @@ impl Carrier for Custom {
         let Some(manifest) = self.manifest else {
             return 0;
         };
-        let pages = |asked: u32| pages_of(devices, page_size(manifest, asked));
+        let pages = |asked: u32| pages_of(devices, page_size(manifest, asked).asked);
         let listing = manifest.listing.as_ref();
         let listing = listing.map_or(0, |_| pages(context.pages.devices));
         let report = manifest.usage.as_ref();
@@ -267,11 +272,11 @@ impl Carrier for Custom {
         let rows = page_size(manifest, context.pages.usage);
         let filling = Filling {
             context,
-            page_size: rows,
-            device: Some(&spelt(manifest, device)),
+            page_size: rows.asked,
+            device: Some(&manifest.device.kind.spelt(device.as_str())),
             cycle: Some(*cycle),
         };
-        let pager = Pager::new(&usage.paging);
+        let pager = Pager::new(&usage.paging, rows);
         let first = pager.first(filling.request(&usage.path, &usage.query, "usage"));
         let endpoint = Parts {
             manifest,
@@ -279,7 +284,6 @@ impl Carrier for Custom {
             used: &usage.used,
             part: usage.part.as_ref(),
             pager,
-            page_size: rows,
         };
         Some(Box::new(Paged::new(
             endpoint,
@@ -305,25 +309,28 @@ fn expose(secret: &SecretString) -> &str {
 fn listing(
     manifest: &'static Manifest,
     context: Context<'_>,
-    page_size: u32,
+    asked: u32,
     only_first: bool,
 ) -> Paged<Devices> {
     #[expect(clippy::expect_used, reason = "callers have looked")]
     let listing = manifest.listing.as_ref().expect("a listing").get_ref();
+    let rows = page_size(manifest, asked);
     let filling = Filling {
         context,
-        page_size,
+        page_size: rows.asked,
         device: None,
         cycle: None,
     };
-    let pager = Pager::new(&listing.paging);
+    let mut pager = Pager::new(&listing.paging, rows);
     let first = pager.first(filling.request(&listing.path, &listing.query, "list"));
+    if only_first {
+        pager = Pager::of_one_page();
+    }
     let endpoint = Devices {
         manifest,
         rows: &listing.rows,
         fields: &listing.fields,
         pager,
-        page_size,
         asked: None,
     };
     if only_first {
@@ -345,15 +352,14 @@ fn single(
     let filling = Filling {
         context,
         page_size: 1,
-        device: Some(&spelt(manifest, device)),
+        device: Some(&manifest.device.kind.spelt(device.as_str())),
         cycle: None,
     };
     let endpoint = Devices {
         manifest,
         rows: &single.row,
         fields,
-        pager: Pager::new(&manifest::Paging::default()),
-        page_size: 1,
+        pager: Pager::of_one_page(),
         asked: Some(device.clone()),
     };
     let request = filling.request(&single.path, &single.query, "device");
@@ -364,15 +370,6 @@ fn single_fields(manifest: &Manifest) -> Option<&Fields> {
     let listing = manifest.listing.as_ref();
     let listed = listing.map(|listing| &listing.get_ref().fields);
     manifest.single.get_ref().fields.as_ref().or(listed)
-}
-
-/// As addresses spell it.
-fn spelt(manifest: &Manifest, device: &CarrierDeviceId) -> String {
-    let name = device.as_str().trim();
-    match manifest.device.kind {
-        DeviceKind::Uuid => name.to_lowercase(),
-        _ => name.to_owned(),
-    }
 }
 
 /// A device that no carrier has: "not found" says that the credentials work.

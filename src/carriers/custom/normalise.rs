@@ -49,13 +49,10 @@ impl Manifest {
         let Field::Value(name) = fields.device.text(row) else {
             return Err(format!("{} leads to no device id", fields.device.as_str()));
         };
-        let name = name.trim();
-        let (name, also) = match self.device.kind {
-            // One id in two spellings.
-            DeviceKind::Uuid => (name.to_lowercase(), Some(name.to_uppercase())),
-            _ => (name.to_owned(), None),
-        };
+        let name = self.device.kind.spelt(&name);
         let device = CarrierDeviceId::parse(&name).map_err(|error| error.to_string())?;
+        // One id in two spellings.
+        let also = (self.device.kind == DeviceKind::Uuid).then(|| name.to_uppercase());
         let also = also.filter(|also| *also != name);
         let iccid = fields.iccid.as_ref();
         let iccid = iccid.and_then(|path| path.text(row).value());

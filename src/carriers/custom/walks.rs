@@ -1,14 +1,14 @@
-//! The walks of a manifest: its paths and queries filled in, its pages followed by its own rule.
+//! The walks of a manifest: its paths and queries filled in, its rows read. How pages follow each other is
+//! `pager.rs`'s.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
-use url::Url;
 
-use super::manifest::{Amount, Fields, Manifest, Paging, PagingKind};
+use super::manifest::{Amount, Fields, Manifest};
 use super::normalise::Oddities;
+use super::pager::Pager;
 use super::wire::{Path, json};
 use crate::carriers::calendar;
 use crate::carriers::lenient::Field;
@@ -74,113 +74,6 @@ impl Filling<'_> {
     }
 }
 
-/// Follows pages by a manifest's rule.
-#[derive(Debug)]
-pub(super) struct Pager {
-    paging: Paging,
-    /// Pages, or rows, read so far.
-    read: u64,
-}
-
-impl Pager {
-    pub(super) fn new(paging: &Paging) -> Self {
-        Self {
-            paging: paging.clone(),
-            read: 0,
-        }
-    }
-
-    /// The first request, with the page's parameter where it has one from the beginning.
-    pub(super) fn first(&self, request: Request) -> Request {
-        match (self.paging.kind, &self.paging.parameter) {
-            (PagingKind::Page, Some(name)) => request.replace(vec![(
-                Cow::Owned(name.clone()),
-                self.first_number().to_string(),
-            )]),
-            _ => request,
-        }
-    }
-
-    fn first_number(&self) -> u64 {
-        self.paging.first.unwrap_or(1)
-    }
-
-    /// What comes after a page of `rows` rows, of which up to `page_size` were asked for.
-    fn next(&mut self, answer: &Answer<'_>, body: &Value, rows: usize, page_size: u32) -> Next {
-        let paging = &self.paging;
-        let parameter = |value: String| {
-            let name = paging.parameter.clone().unwrap_or_default();
-            Next::Page(vec![(Cow::Owned(name), value)])
-        };
-        match paging.kind {
-            PagingKind::None => Next::End,
-            PagingKind::Page => {
-                self.read += 1;
-                let in_body = paging.total_pages.as_ref();
-                let in_body = in_body.and_then(|path| path.scalar::<u64>(body).value());
-                let in_header = paging.total_pages_header.as_deref();
-                let total = in_body.or_else(|| answer.number(in_header?));
-                let has_more = match total {
-                    Some(total) => self.read < total,
-                    None => rows as u64 >= u64::from(page_size),
-                };
-                if has_more {
-                    parameter((self.first_number() + self.read).to_string())
-                } else {
-                    Next::End
-                }
-            }
-            PagingKind::Offset => {
-                self.read += rows as u64;
-                let total = paging.total.as_ref();
-                let total = total.and_then(|path| path.scalar::<u64>(body).value());
-                let has_more = match total {
-                    Some(total) => rows > 0 && self.read < total,
-                    None => rows as u64 >= u64::from(page_size),
-                };
-                if has_more {
-                    parameter(self.read.to_string())
-                } else {
-                    Next::End
-                }
-            }
-            PagingKind::Cursor => {
-                let in_body = paging.next.as_ref();
-                let in_body = in_body.and_then(|path| path.text(body).value());
-                let in_header = paging.next_header.as_deref();
-                let cursor = in_body.or_else(|| answer.header(in_header?).map(str::to_owned));
-                match cursor.filter(|cursor| !cursor.trim().is_empty()) {
-                    Some(cursor) => parameter(cursor),
-                    None => Next::End,
-                }
-            }
-            PagingKind::NextUrl => {
-                let url = paging
-                    .next
-                    .as_ref()
-                    .and_then(|path| path.text(body).value());
-                url.map_or(Next::End, |url| next_url(&url))
-            }
-        }
-    }
-}
-
-/// Only its query is used: our credentials go nowhere else than to the base address.
-fn next_url(url: &str) -> Next {
-    let base = Url::parse("https://localhost").ok();
-    let url = Url::parse(url).ok().or_else(|| base?.join(url).ok());
-    let query = url.map(|url| {
-        let pairs = url.query_pairs();
-        pairs
-            .map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned()))
-            .collect::<Vec<_>>()
-    });
-    match query {
-        Some(query) if !query.is_empty() => Next::Page(query),
-        _ => Next::End,
-    }
-}
-
 /// Rows of devices: the listing, or the answer about one.
 #[derive(Debug)]
 pub(super) struct Devices {
@@ -188,7 +81,6 @@ pub(super) struct Devices {
     pub(super) rows: &'static Path,
     pub(super) fields: &'static Fields,
     pub(super) pager: Pager,
-    pub(super) page_size: u32,
     /// The device that was asked for.
     pub(super) asked: Option<CarrierDeviceId>,
 }
@@ -232,11 +124,12 @@ impl Endpoint for Devices {
             }
         }
         tell(page, odd, rows.len());
-        Ok(self.pager.next(answer, &body, rows.len(), self.page_size))
+        self.pager.next(answer, &body, rows.len())
     }
 }
 
-/// Usage of the whole account, handed over with its last page: rows of one device add up.
+/// Usage of the whole account, handed over with its last page: rows of one device that something tells apart
+/// add up.
 #[derive(Debug)]
 pub(super) struct Usage {
     pub(super) manifest: &'static Manifest,
@@ -245,9 +138,34 @@ pub(super) struct Usage {
     pub(super) used: &'static Amount,
     pub(super) part: Option<&'static Path>,
     pub(super) pager: Pager,
-    pub(super) page_size: u32,
     pub(super) cycle: Option<BillingCycle>,
-    pub(super) sums: HashMap<String, HashMap<String, Option<ByteCount>>>,
+    pub(super) sums: HashMap<String, Sum>,
+}
+
+/// What the rows of one device add up to.
+#[derive(Debug, Default)]
+pub(super) struct Sum {
+    /// Unknown where a row could not be read.
+    parts: HashMap<String, Option<ByteCount>>,
+    /// Whether there are several that nothing tells apart: parts of a sum, or one told again.
+    has_rows_alike: bool,
+}
+
+impl Sum {
+    fn add(&mut self, part: Option<String>, used: Option<ByteCount>) {
+        self.has_rows_alike |= part.is_none() && !self.parts.is_empty();
+        let known = self.parts.entry(part.unwrap_or_default()).or_insert(used);
+        // Of two readings of one part the greater is the later.
+        *known = (*known).zip(used).map(|(known, used)| known.max(used));
+    }
+
+    fn total(self) -> Option<ByteCount> {
+        if self.has_rows_alike {
+            return None;
+        }
+        let mut parts = self.parts.into_values();
+        parts.try_fold(ByteCount::ZERO, |sum, part| sum.checked_add(part?))
+    }
 }
 
 impl Endpoint for Usage {
@@ -272,39 +190,37 @@ impl Endpoint for Usage {
                 });
                 continue;
             };
-            let part = self.part.and_then(|part| part.text(row).value());
             let used = self.manifest.bytes(self.used, row, &mut odd);
-            let parts = self.sums.entry(device.trim().to_owned()).or_default();
-            let part = part.unwrap_or_else(|| match self.part {
+            let device = self.manifest.device.kind.spelt(&device);
+            let sum = self.sums.entry(device).or_default();
+            let part = self.part.map(|part| {
+                let name = part.text(row).value();
                 // Without a name of its own a row is a part by itself.
-                Some(_) => format!("\u{0}{}", parts.len()),
-                None => String::new(),
+                name.unwrap_or_else(|| format!("\u{0}{}", sum.parts.len()))
             });
-            let known = parts.entry(part).or_insert(used);
-            *known = (*known).zip(used).map(|(known, used)| known.max(used));
+            sum.add(part, used);
         }
         tell(page, odd, rows.len());
-        let next = self.pager.next(answer, &body, rows.len(), self.page_size);
+        if self.sums.values().any(|sum| sum.has_rows_alike) {
+            page.notices.push(
+                "a device has several rows in the usage report; its usage is unknown until usage.part names \
+                 what tells them apart"
+                    .to_owned(),
+            );
+        }
+        let next = self.pager.next(answer, &body, rows.len())?;
         if next == Next::End {
             let cycle = self.cycle;
             let sums = std::mem::take(&mut self.sums).into_iter();
             page.records = sums
-                .map(|(device, parts)| UsageRecord {
+                .map(|(device, sum)| UsageRecord {
                     line: LineId::Text(device.into()),
-                    usage: calendar::usage_in(cycle, sum(parts.into_values())),
+                    usage: calendar::usage_in(cycle, sum.total()),
                 })
                 .collect();
         }
         Ok(next)
     }
-}
-
-fn sum(parts: impl Iterator<Item = Option<ByteCount>>) -> Option<ByteCount> {
-    let mut sum = ByteCount::ZERO;
-    for part in parts {
-        sum = sum.checked_add(part?)?;
-    }
-    Some(sum)
 }
 
 /// Usage of one device, in parts.
@@ -315,7 +231,6 @@ pub(super) struct Parts {
     pub(super) used: &'static Amount,
     pub(super) part: Option<&'static Path>,
     pub(super) pager: Pager,
-    pub(super) page_size: u32,
 }
 
 impl Endpoint for Parts {
@@ -334,7 +249,7 @@ impl Endpoint for Parts {
             });
         }
         tell(page, odd, rows.len());
-        Ok(self.pager.next(answer, &body, rows.len(), self.page_size))
+        self.pager.next(answer, &body, rows.len())
     }
 }
 
