@@ -9,12 +9,9 @@ use super::job::SyncJob;
 use super::merge::{Merged, OpenLines, UsageGap, add_cycle, add_detail, merge, sum_parts};
 use super::outcome::Halt;
 use super::plan::Plan;
-use crate::carriers::capability::Ended;
 use crate::carriers::{Context, DeviceRecord, LineId, PageSizes};
 use crate::client::{CallError, CallMeter};
-use crate::device::{
-    BillingCycle, ByteCount, CarrierDeviceId, DeviceInfo, SimStatus, StoredCycles, Usage,
-};
+use crate::device::{BillingCycle, ByteCount, CarrierDeviceId, DeviceInfo, StoredCycles, Usage};
 
 /// Pages that are read for one line before its usage counts as unknown: half a million sessions in
 /// one cycle are an answer to another question, and would be held in memory.
@@ -25,6 +22,8 @@ const MAX_PAGES_OF_A_LINE: u32 = 100;
 pub struct Reading {
     /// Statuses and ICCID.
     pub info: DeviceInfo,
+    /// The billing cycle that the answers tell, also where usage is not known.
+    pub cycle: Option<BillingCycle>,
     /// Usage; `None` where it is unknown, or was not to be asked for in this sync.
     pub usage: Option<Usage>,
     /// Why the device is not up to date, though a part of it may be known.
@@ -47,7 +46,7 @@ pub struct Asking {
     /// What the usage report said.
     pub book: UsageBook,
     /// Cycles that were told before.
-    pub cycles: StoredCycles,
+    pub cycles: Arc<StoredCycles>,
 }
 
 /// Something to ask for.
@@ -142,11 +141,6 @@ impl Asking {
         {
             add_cycle(record, cycle);
         }
-        if can.ended == Ended::Deactivates
-            && self.cycles.has_ended(device, self.job.client.clock.now())
-        {
-            record.info.sim_status = Some(SimStatus::Deactivated);
-        }
     }
 
     /// Whether a device in this cycle may go without its usage in this sync, because it has no turn, or because
@@ -183,11 +177,12 @@ impl Asking {
         let merged = self
             .with_details(device, merged, &wants, &mut shortfall)
             .await;
+        let cycle = merged.cycle;
         let usage = match (merged.usage, merged.open) {
             (Ok(usage), _) => Some(usage),
             (Err(gap), open) => {
-                let waits = self.usage_waits(merged.cycle) && !self.asks_for_usage(&wants);
-                let line = (device, merged.cycle);
+                let waits = self.usage_waits(cycle) && !self.asks_for_usage(&wants);
+                let line = (device, cycle);
                 let gap = (!waits).then_some(gap);
                 self.close(line, open, gap, &mut shortfall).await
             }
@@ -195,6 +190,7 @@ impl Asking {
         let Shortfall { reason, trouble } = shortfall;
         Reading {
             info: merged.info,
+            cycle,
             usage,
             shortfall: reason,
             trouble,

@@ -343,6 +343,7 @@ fn as_listed(merged: Merged, observed_at: DateTime<Utc>, asking: &Asking) -> Rea
     };
     Reading {
         info: merged.info,
+        cycle: merged.cycle,
         usage,
         // A device that has no turn keeps its stored usage, and that is as it should be.
         shortfall: gap.filter(|_| !waits),

@@ -168,6 +168,7 @@ impl Run<'_> {
                 network_status: Some(NetworkStatus::Unknown),
                 iccid: None,
             },
+            cycle: None,
             usage: None,
             shortfall: Some("the carrier does not list it any more; taken for deactivated".into()),
             trouble: None,

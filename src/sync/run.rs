@@ -29,8 +29,11 @@ use super::plan::{Facts, Plan};
 use super::roster::{Places, Roster};
 use super::turns::InTurn;
 use crate::budget::CallsLeft;
+use crate::carriers::capability::Ended;
 use crate::client::CallMeter;
-use crate::device::{CarrierDeviceId, DeviceUpdate, LinkedDevices, StoredCycles};
+use crate::device::{
+    BillingCycle, CarrierDeviceId, DeviceUpdate, LinkedDevices, SimStatus, StoredCycles,
+};
 
 /// Syncs one integration's `devices`. Never fails: whatever happens is in the report, but for what is left
 /// of budgets over many syncs: who keeps them knows.
@@ -51,6 +54,7 @@ pub async fn sync(
         stop,
         meter,
         roster: Roster::new(devices),
+        cycles: Arc::new(cycles),
         twins: 0,
         in_turn: InTurn::default(),
         fallbacks: 0,
@@ -58,7 +62,7 @@ pub async fn sync(
         outbox: Outbox::new(sink, job),
         gaps: Vec::new(),
     };
-    let halt = run.drive(cycles).await.err();
+    let halt = run.drive().await.err();
     let halt = run.flush(halt).await;
     run.close(halt.as_ref());
     let planned_calls = run.planned_calls;
@@ -116,6 +120,8 @@ pub(super) struct Run<'a> {
     stop: &'a CancellationToken,
     pub(super) meter: &'a Arc<CallMeter>,
     pub(super) roster: Roster,
+    /// Cycles that were told before.
+    cycles: Arc<StoredCycles>,
     /// Rows besides the first of each name at the carrier.
     pub(super) twins: usize,
     /// Devices whose turn it is.
@@ -130,20 +136,20 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn drive(&mut self, cycles: StoredCycles) -> Result<(), Halt> {
+    async fn drive(&mut self) -> Result<(), Halt> {
         if self.roster.waiting() == 0 {
             return Ok(());
         }
         self.tell_progress();
         self.look_for_twins();
-        let mut bulk = BulkPages::begin(self.job, self.meter, &cycles);
-        let plan = self.plan(&bulk, &cycles);
+        let mut bulk = BulkPages::begin(self.job, self.meter, &self.cycles);
+        let plan = self.plan(&bulk);
         let mut asking = Asking {
             job: Arc::clone(self.job),
             meter: Arc::clone(self.meter),
             plan,
             book: UsageBook::of(bulk.scope()),
-            cycles,
+            cycles: Arc::clone(&self.cycles),
         };
         let listing = self.read_in_bulk(&mut bulk, &mut asking).await;
         bulk.end().await;
@@ -151,12 +157,12 @@ impl Run<'_> {
     }
 
     /// Decides what is asked, and whose turn it is.
-    fn plan(&mut self, bulk: &BulkPages, cycles: &StoredCycles) -> Plan {
+    fn plan(&mut self, bulk: &BulkPages) -> Plan {
         let (carrier, policy) = (self.job.carrier, &self.job.policy);
-        let context = self.job.context_with(cycles);
+        let context = self.job.context_with(&self.cycles);
         let devices = self.roster.len() as u64;
         let round = self.job.turns.next_round();
-        let known = cycles.current_count(context.now) as u64;
+        let known = self.cycles.current_count(context.now) as u64;
         let plan = Plan::new(Facts {
             capabilities: carrier.capabilities(),
             is_listed: bulk.is_listed(),
@@ -191,11 +197,15 @@ impl Run<'_> {
     pub(super) fn put(&mut self, places: Places, reading: Reading) {
         let Reading {
             mut info,
+            cycle,
             usage,
             shortfall,
             observed_at,
             ..
         } = reading;
+        if self.has_ended(&places, cycle) {
+            info.sim_status = Some(SimStatus::Deactivated);
+        }
         let mut places = places.into_iter().peekable();
         while let Some(place) = places.next() {
             match &shortfall {
@@ -214,6 +224,20 @@ impl Run<'_> {
             };
             self.outbox.push(place, update);
         }
+    }
+
+    /// Whether a SIM is over because its cycle is, though its status does not say so. A cycle that has just been
+    /// told goes before the stored one: it may have been renewed.
+    fn has_ended(&self, places: &Places, told: Option<BillingCycle>) -> bool {
+        if self.job.carrier.capabilities().ended != Ended::Deactivates {
+            return false;
+        }
+        let now = self.job.client.clock.now();
+        let name = || self.roster.carrier_name(places.first()?);
+        told.map_or_else(
+            || name().is_some_and(|name| self.cycles.has_ended(&name, now)),
+            |cycle| cycle.end() <= now,
+        )
     }
 
     pub(super) fn fail(&mut self, device: &CarrierDeviceId, reason: &str) {
@@ -272,6 +296,7 @@ impl Run<'_> {
             };
             let reading = Reading {
                 info: gap.merged.info,
+                cycle: gap.merged.cycle,
                 usage,
                 // What more was wanted of it has not been asked for.
                 shortfall: halt.map(ToString::to_string).or(unknown),

@@ -9,6 +9,7 @@ mod leases;
 mod listing;
 mod pipeline;
 mod proxy;
+mod quota;
 mod recovery;
 mod refusals;
 mod super_sim;
