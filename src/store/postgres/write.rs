@@ -143,6 +143,14 @@ macro_rules! knows_start {
     };
 }
 
+/// Whether the stored cycle is over, and bytes come that are of a later one nobody told: under the old one they
+/// would be a wrong bill.
+macro_rules! is_over {
+    () => {
+        "(u.bytes IS NOT NULL AND u.cycle_end IS NULL AND d.billing_cycle_end <= u.read_at)"
+    };
+}
+
 /// One row per element of the arrays, one array per field. A start that the carrier once reported is
 /// not replaced by one derived for the same cycle.
 ///
@@ -174,11 +182,17 @@ const UPDATE: &str = concat!(
             data_used_updated_at = COALESCE(u.read_at, d.data_used_updated_at), \
             billing_cycle_start = CASE WHEN ",
     knows_start!(),
-    " THEN d.billing_cycle_start ELSE COALESCE(u.cycle_start, d.billing_cycle_start) END, \
-            billing_cycle_end = COALESCE(u.cycle_end, d.billing_cycle_end), \
+    " THEN d.billing_cycle_start WHEN NOT ",
+    is_over!(),
+    " THEN COALESCE(u.cycle_start, d.billing_cycle_start) END, \
+            billing_cycle_end = CASE WHEN NOT ",
+    is_over!(),
+    " THEN COALESCE(u.cycle_end, d.billing_cycle_end) END, \
             billing_cycle_source = CASE WHEN ",
     knows_start!(),
-    " THEN d.billing_cycle_source ELSE COALESCE(u.cycle_source, d.billing_cycle_source) END, \
+    " THEN d.billing_cycle_source WHEN NOT ",
+    is_over!(),
+    " THEN COALESCE(u.cycle_source, d.billing_cycle_source) END, \
             sim_status = COALESCE(u.sim_status, d.sim_status), \
             network_status = COALESCE(u.network_status, d.network_status), \
             sim_iccid = COALESCE(d.sim_iccid, u.sim_iccid), \

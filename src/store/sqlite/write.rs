@@ -74,6 +74,14 @@ macro_rules! knows_start {
     };
 }
 
+/// Whether the stored cycle is over, and bytes come that are of a later one nobody told: under the old one they
+/// would be a wrong bill.
+macro_rules! is_over {
+    () => {
+        "(u.value ->> 3 IS NOT NULL AND u.value ->> 7 IS NULL AND d.billing_cycle_end <= u.value ->> 5)"
+    };
+}
+
 /// The tenant comes out of the rows like the device: given as a parameter, it would invite the planner
 /// to walk the tenant's devices and read the whole batch anew for each (rows times rows).
 const UPDATE: &str = concat!(
@@ -83,11 +91,17 @@ const UPDATE: &str = concat!(
         data_used_updated_at = COALESCE(u.value ->> 5, d.data_used_updated_at), \
         billing_cycle_start = CASE WHEN ",
     knows_start!(),
-    " THEN d.billing_cycle_start ELSE COALESCE(u.value ->> 6, d.billing_cycle_start) END, \
-        billing_cycle_end = COALESCE(u.value ->> 7, d.billing_cycle_end), \
+    " THEN d.billing_cycle_start WHEN NOT ",
+    is_over!(),
+    " THEN COALESCE(u.value ->> 6, d.billing_cycle_start) END, \
+        billing_cycle_end = CASE WHEN NOT ",
+    is_over!(),
+    " THEN COALESCE(u.value ->> 7, d.billing_cycle_end) END, \
         billing_cycle_source = CASE WHEN ",
     knows_start!(),
-    " THEN d.billing_cycle_source ELSE COALESCE(u.value ->> 8, d.billing_cycle_source) END, \
+    " THEN d.billing_cycle_source WHEN NOT ",
+    is_over!(),
+    " THEN COALESCE(u.value ->> 8, d.billing_cycle_source) END, \
         sim_status = COALESCE(u.value ->> 9, d.sim_status), \
         network_status = COALESCE(u.value ->> 10, d.network_status), \
         sim_iccid = COALESCE(d.sim_iccid, u.value ->> 11), \

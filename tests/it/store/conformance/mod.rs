@@ -13,6 +13,7 @@ macro_rules! on_engine {
             write::every_field_comes_back_as_written,
             write::a_field_that_was_not_fetched_keeps_its_stored_value,
             write::a_derived_start_does_not_replace_a_reported_one_of_the_same_cycle,
+            write::bytes_of_a_cycle_that_nobody_told_are_not_put_under_one_that_is_over,
             write::missing_usage_is_never_zero_and_zero_is_written,
             write::an_end_that_is_off_by_seconds_is_the_same_cycle_s,
             write::an_iccid_is_stored_only_where_none_is,

@@ -121,6 +121,36 @@ pub async fn a_derived_start_does_not_replace_a_reported_one_of_the_same_cycle(f
     );
 }
 
+pub async fn bytes_of_a_cycle_that_nobody_told_are_not_put_under_one_that_is_over(fleet: &Fleet) {
+    fleet.account("t", "i", 2).await;
+    let known = (0..2).map(|n| everything(&device_name(n), 7)).collect();
+    fleet.write(&[batch("t", "i", known)]).await;
+    let end = cycle(11, CycleSource::Reported).end();
+    let later = |device: &str, seconds| DeviceUpdate {
+        observed_at: end + chrono::TimeDelta::seconds(seconds),
+        ..used(device, 9)
+    };
+    let updates = vec![later("d0000", -1), later("d0001", 0)];
+    fleet.write(&[batch("t", "i", updates)]).await;
+    let rows = fleet.devices("t").await;
+    let bytes: Vec<_> = rows.iter().map(|row| row.data_used_bytes).collect();
+    assert_eq!(bytes, [Some(9), Some(9)]);
+    let cycles: Vec<_> = rows
+        .iter()
+        .map(|row| (row.billing_cycle_start.is_some(), row.billing_cycle_end))
+        .collect();
+    assert_eq!(cycles, [(true, Some(end)), (false, None)]);
+    assert_eq!(rows[1].billing_cycle_source, None);
+
+    // Statuses alone say nothing of a cycle.
+    let silent = DeviceUpdate {
+        usage: None,
+        ..later("d0000", 60)
+    };
+    fleet.write(&[batch("t", "i", vec![silent])]).await;
+    assert_eq!(fleet.device("t", "d0000").await, rows[0]);
+}
+
 pub async fn missing_usage_is_never_zero_and_zero_is_written(fleet: &Fleet) {
     fleet.account("t", "i", 2).await;
     let info_only = DeviceUpdate {
