@@ -26,19 +26,21 @@ pub(super) fn usage(
     let quota = rows::read::<Object<Quota<'_>>>(&text)?;
     let quota = rows::present(quota.0, "volume", "in an object")?;
     let mut record = DeviceRecord::of(name.asked().clone());
-    record.info.sim_status = sim_status(&quota, unmapped);
+    let mut usage = LineUsage::default();
+    if is_of_data(&quota) {
+        record.info.sim_status = sim_status(&quota, unmapped);
+        usage = line_usage(&quota, unmapped);
+    } else {
+        note(unmapped, "a quota of another service than data".into());
+    }
     record.lines.push(LineRecord {
         line: LineId::Text(name.path().into()),
-        usage: line_usage(&quota, unmapped),
+        usage,
     });
     Ok(record)
 }
 
 fn line_usage(quota: &Quota<'_>, unmapped: &mut Vec<String>) -> LineUsage {
-    if !is_of_data(quota) {
-        note(unmapped, "a quota of another service than data".into());
-        return LineUsage::default();
-    }
     let whole = accumulated(quota, unmapped);
     let time = |field: Field<Timestamp>| field.value().map(|time| time.0);
     LineUsage {

@@ -67,6 +67,12 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
     gaps: Cow::Borrowed(&[
         Cow::Borrowed("the fields of the usage of a rate plan are not published"),
         Cow::Borrowed("the usage of a rate plan does not exist for shared plans"),
+        Cow::Borrowed(
+            "a device that left a plan whose usage cannot be read is counted on its new plan only",
+        ),
+        Cow::Borrowed(
+            "two API users of one account are held for two accounts: set half the limit for each",
+        ),
         Cow::Borrowed("the list of SIM statuses is not published"),
         Cow::Borrowed("the end of a billing cycle is not told"),
     ]),
