@@ -6,30 +6,8 @@ use std::fmt::Write as _;
 use chrono::DateTime;
 
 use super::capability::{Capabilities, Detail, Due, Gone, Source};
+use super::not_yet::NOT_YET;
 use super::{Account, Carrier, Context, PageSizes, custom, registry};
-
-/// Carriers that are known and not spoken, and why.
-const NOT_YET: [(&str, &str); 4] = [
-    (
-        "Verizon ThingSpace",
-        "usage of many devices is delivered to a callback address only, which this service does not offer; \
-         its limits and the unit of usage are not published",
-    ),
-    (
-        "Particle",
-        "no answer of its API is described, the network status is a task that is polled for, and the billing \
-         cycle's dates are not told",
-    ),
-    (
-        "Monogoto",
-        "unit, billing cycle and paging of the new API are not published, and its refresh tokens work once, so \
-         that two processes could lock each other out",
-    ),
-    (
-        "floLIVE",
-        "neither addresses nor authentication nor limits are public; the vendor's own document is needed",
-    ),
-];
 
 /// What is not the carrier's to say, but its manifest's.
 const MANIFEST: &str = "as the manifest says";
@@ -53,8 +31,8 @@ pub fn markdown() -> String {
         section(&mut page, *carrier);
     }
     page.push_str("\n## Not yet\n\n| carrier | why |\n|---|---|\n");
-    for (name, why) in NOT_YET {
-        let _ = writeln!(page, "| {name} | {why} |");
+    for carrier in NOT_YET {
+        let _ = writeln!(page, "| {} | {} |", carrier.name, carrier.why);
     }
     page
 }

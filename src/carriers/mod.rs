@@ -33,6 +33,7 @@ pub mod capability;
 pub mod iccid;
 pub mod lenient;
 pub mod matrix;
+mod not_yet;
 pub mod numbered;
 pub mod paging;
 pub mod quantity;

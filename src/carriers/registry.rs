@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use super::Carrier;
+use super::not_yet::NOT_YET;
 
 /// Declares each carrier's module and lists its carrier.
 macro_rules! carriers {
@@ -34,23 +35,23 @@ carriers! {
     "custom/mod.rs" custom => &*custom::CUSTOM,
 }
 
-/// Names the platform's tables know, spoken or not. A carrier that is added need not be among them.
-const KNOWN: &[&str] = &[
-    "hologram", "1nce", "emnify", "telnyx", "onomondo", "soracom", "twilio", "kore", "cisco",
-    "custom",
-];
-
 /// Names of the ancestor platform that are read as today's.
-const ALIASES: &[(&str, &str)] = &[("twilio_iot", "twilio"), ("jasper", "cisco")];
+const ALIASES: &[(&str, &str)] = &[
+    ("twilio_iot", "twilio"),
+    ("jasper", "cisco"),
+    ("thingspace", "verizon"),
+];
 
 /// Why a `carrier_name` leads to no carrier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoCarrier {
-    /// A carrier of the platform that this version does not speak yet.
-    #[error("carrier_name {name:?} is not supported by this version; supported: {supported}")]
+    /// A carrier that this version does not speak yet.
+    #[error("{name} is not supported yet: {why}; supported: {supported}")]
     NotYet {
-        /// The name as stored.
-        name: String,
+        /// The carrier.
+        name: &'static str,
+        /// What it would take.
+        why: &'static str,
         /// What can be used instead.
         supported: String,
     },
@@ -88,8 +89,38 @@ pub fn find(name: &str) -> Result<&'static dyn Carrier, NoCarrier> {
         .map(|carrier| carrier.code())
         .collect::<Vec<_>>()
         .join(", ");
-    if KNOWN.contains(&code) {
-        return Err(NoCarrier::NotYet { name, supported });
+    let not_yet = NOT_YET.iter().find(|carrier| carrier.code == code);
+    Err(match not_yet {
+        Some(carrier) => NoCarrier::NotYet {
+            name: carrier.name,
+            why: carrier.why,
+            supported,
+        },
+        None => NoCarrier::Unknown { name, supported },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_name_leads_to_its_carrier_or_to_what_would_work() {
+        assert_eq!(find(" Hologram ").unwrap().code(), "hologram");
+        assert_eq!(find("jasper").unwrap().code(), "cisco");
+        let told = |name| find(name).unwrap_err().to_string();
+        let later = told("thingspace");
+        assert!(later.starts_with("Verizon ThingSpace is not supported yet: usage of many"));
+        assert!(later.contains("supported: hologram, 1nce"), "{later}");
+        let unknown = told("vodafone");
+        assert!(unknown.starts_with("unknown carrier_name \"vodafone\"; supported: hologram"));
     }
-    Err(NoCarrier::Unknown { name, supported })
+
+    #[test]
+    fn a_carrier_that_is_spoken_is_none_that_is_not() {
+        for carrier in NOT_YET {
+            assert!(matches!(find(carrier.code), Err(NoCarrier::NotYet { .. })));
+        }
+    }
 }

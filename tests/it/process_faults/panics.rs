@@ -19,6 +19,43 @@ const SOON: Timer = Timer {
 };
 
 #[test]
+fn calls_of_a_sync_that_panics_stay_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = fleet::sqlite_url(&folder);
+    in_system(async {
+        let simulator = fleet::simulator(SimulatorConfig {
+            accounts: vec![SimulatedAccount::numbered(1, 60)],
+            ..SimulatorConfig::default()
+        });
+        let settings = [
+            ("carriers.hologram.device_page_size", "10"),
+            ("carriers.hologram.calls_per_day", "9"),
+        ];
+        let app = fleet::app(&url, &settings);
+        app.prepare().await.unwrap();
+        let account = Account {
+            tenant: "acme",
+            org: 1001,
+            in_bulk: true,
+        };
+        let id = fleet::link_fleet(&app, &simulator, account).await;
+        let mut rig = Rig::of(app, Arc::new(SystemClock));
+        let carrier = PanickingCarrier::with(PanickingParser::always());
+        rig.start(&id, SOON, Some(carrier)).await;
+        until("the day's budget is spent", async || {
+            let records = rig.witness.records();
+            let mut errors = records.iter().filter_map(|told| told.record.error.as_ref());
+            errors
+                .any(|error| error.contains("calls_per_day = 9 spent"))
+                .then_some(())
+        })
+        .await;
+        assert_eq!(simulator.calls().total, 9, "none was given back");
+        rig.close().await;
+    });
+}
+
+#[test]
 fn a_panic_in_a_parser_midway_fails_this_sync_keeps_its_rows_and_the_next_repairs() {
     let folder = tempfile::tempdir().unwrap();
     let url = fleet::sqlite_url(&folder);
