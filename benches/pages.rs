@@ -130,10 +130,13 @@ impl Answers {
     /// What a sync makes of one page.
     fn batch(&self, records: Vec<DeviceRecord>, book: &UsageBook) -> UpdateBatch {
         let update = |record: DeviceRecord| {
-            let device_id = DeviceId::parse(record.device.as_str()).expect("an id");
+            let name = record.device.as_str();
+            let device_id = DeviceId::parse(name).expect("an id");
+            let carrier_device_id = name.into();
             let merged = merge(record, book);
             DeviceUpdate {
                 device_id,
+                carrier_device_id,
                 observed_at: self.now,
                 usage: merged.usage.ok(),
                 info: merged.info,

@@ -359,6 +359,9 @@ pub struct DeviceInfo {
 pub struct DeviceUpdate {
     /// The row to update, within the batch's tenant and integration.
     pub device_id: DeviceId,
+    /// The carrier's name of what was read, as it was linked then. A row that is linked to another by now is
+    /// left alone: one SIM's figures would be written as another's.
+    pub carrier_device_id: Box<str>,
     /// When the carrier's answer was read.
     pub observed_at: DateTime<Utc>,
     /// Usage, when it is known completely.

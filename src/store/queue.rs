@@ -208,6 +208,7 @@ mod tests {
     fn batch(rows: usize) -> UpdateBatch {
         let update = |n: usize| DeviceUpdate {
             device_id: DeviceId::parse(&n.to_string()).unwrap(),
+            carrier_device_id: n.to_string().into(),
             observed_at: chrono::DateTime::UNIX_EPOCH,
             usage: None,
             info: DeviceInfo::default(),

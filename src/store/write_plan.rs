@@ -20,6 +20,8 @@ use crate::tenure::Epoch;
 pub(super) const GONE: &str = "no such device in the database";
 /// Reason of a row that belongs to another account by now.
 pub(super) const LINKED_ELSEWHERE: &str = "the device is linked to another integration";
+/// Reason of a row that is linked to another device of the same account by now.
+pub(super) const RELINKED: &str = "the device has been linked to another SIM meanwhile";
 /// Reason of a row that belongs to no account any more.
 pub(super) const UNLINKED: &str = "the device is no longer linked to an integration";
 
@@ -28,6 +30,8 @@ pub(super) const UNLINKED: &str = "the device is no longer linked to an integrat
 pub(super) struct RowChange<'a> {
     pub(super) integration_id: &'a IntegrationId,
     pub(super) device_id: &'a DeviceId,
+    /// Written only while the row is linked to it.
+    pub(super) carrier_device_id: &'a str,
     /// Its lease's index in [`TenantRows::leases`], counted from one; zero: written under none.
     pub(super) lease: i32,
     /// The batch that named it first.
@@ -225,6 +229,10 @@ impl<'a> Named<'a> {
         let by_device = self.update.device_id.cmp(&other.update.device_id);
         by_device
             .then_with(|| self.integration_id.cmp(other.integration_id))
+            .then_with(|| {
+                let (name, other) = (self.update, other.update);
+                name.carrier_device_id.cmp(&other.carrier_device_id)
+            })
             .then(self.lease.cmp(&other.lease))
     }
 
@@ -233,6 +241,7 @@ impl<'a> Named<'a> {
         RowChange {
             integration_id: self.integration_id,
             device_id: &update.device_id,
+            carrier_device_id: &update.carrier_device_id,
             lease: self.lease,
             batch: self.batch,
             used: update.usage.map(|usage| (usage.used, update.observed_at)),
@@ -248,6 +257,7 @@ impl<'a> RowChange<'a> {
     fn is_same_as(&self, other: &Self) -> bool {
         self.device_id == other.device_id
             && self.integration_id == other.integration_id
+            && self.carrier_device_id == other.carrier_device_id
             && self.lease == other.lease
     }
 
@@ -308,6 +318,7 @@ mod tests {
         };
         DeviceUpdate {
             device_id: DeviceId::parse(device).unwrap(),
+            carrier_device_id: device.into(),
             observed_at: DateTime::UNIX_EPOCH,
             usage: bytes.map(used),
             info: DeviceInfo {

@@ -150,6 +150,13 @@ impl Roster {
         self.devices.get(place as usize).device_id
     }
 
+    /// Names in our database and at the carrier, as linked, of the device at `place`.
+    #[must_use]
+    pub fn names(&self, place: Place) -> (DeviceId, Box<str>) {
+        let device = self.devices.get(place as usize);
+        (device.device_id, device.carrier_device_id)
+    }
+
     /// Name at the carrier of the device at `place`; `None` where it cannot be one.
     #[must_use]
     pub fn carrier_name(&self, place: Place) -> Option<CarrierDeviceId> {

@@ -216,8 +216,10 @@ impl Run<'_> {
                 Some(_) => info.clone(),
                 None => std::mem::take(&mut info),
             };
+            let (device_id, carrier_device_id) = self.roster.names(place);
             let update = DeviceUpdate {
-                device_id: self.roster.device_id(place),
+                device_id,
+                carrier_device_id,
                 observed_at,
                 usage,
                 info,

@@ -12,7 +12,8 @@ use super::error::{classify, row_fault};
 use super::scope::{Limits, Scope, begin_writing, confine, enter};
 use crate::device::{UpdateBatch, WriteReceipt};
 use crate::store::write_plan::{
-    Bisection, GONE, LINKED_ELSEWHERE, RowChange, TenantOutcome, TenantRows, UNLINKED, WritePlan,
+    Bisection, GONE, LINKED_ELSEWHERE, RELINKED, RowChange, TenantOutcome, TenantRows, UNLINKED,
+    WritePlan,
 };
 use crate::store::{LeaseLost, StoreError};
 
@@ -159,7 +160,7 @@ macro_rules! is_over {
 ///
 /// Each row's own key is to be looked up, also where tenants are small on average and one is large.
 /// So the tenant comes out of the rows like the device (`OFFSET 0` keeps the planner from seeing that
-/// it is one): given as a parameter, it invites to walk all devices of the tenant. And the account is
+/// it is one): given as a parameter, it invites to walk all devices of the tenant. And account and name are
 /// compared by `IS NOT DISTINCT FROM`, which no index serves: by `=`, all devices of the account would
 /// be read for each of its rows.
 ///
@@ -199,15 +200,16 @@ const UPDATE: &str = concat!(
             updated_at = now() \
         FROM (SELECT $1::text AS tenant_id, given.* FROM UNNEST($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[], \
                     $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[], $11::text[], \
-                    $12::text[], $13::integer[]) WITH ORDINALITY \
+                    $12::text[], $13::integer[], $16::text[]) WITH ORDINALITY \
              AS given (device_id, integration_id, bytes, mb_hundredths, read_at, \
                    cycle_start, cycle_end, cycle_source, sim_status, network_status, \
-                   sim_iccid, lease, position) \
+                   sim_iccid, lease, carrier_device_id, position) \
             WHERE given.lease = ANY (ARRAY(SELECT 0 UNION ALL \
                                          SELECT number::integer FROM leases WHERE is_held)) \
             OFFSET 0) AS u \
         WHERE d.tenant_id = u.tenant_id AND d.device_id = u.device_id \
           AND d.carrier_integration_id::text IS NOT DISTINCT FROM u.integration_id \
+          AND btrim(d.carrier_device_id::text, E' \\t\\n\\r') IS NOT DISTINCT FROM u.carrier_device_id \
         RETURNING u.position \
     ) \
     SELECT CASE WHEN count(*) < cardinality($2::text[]) \
@@ -255,6 +257,7 @@ async fn update(
         .bind(each(rows, |row| row.lease))
         .bind(leased)
         .bind(epochs)
+        .bind(each(rows, |row| row.carrier_device_id))
         .fetch_one(transaction)
         .await?;
     let lost = lost.unwrap_or_default();
@@ -309,6 +312,7 @@ async fn explain(
     let reason = |index: usize| match links.get(tenant.rows[index].device_id.as_str()) {
         None => GONE.to_owned(),
         Some(None) => UNLINKED.to_owned(),
+        Some(Some(id)) if id == tenant.rows[index].integration_id.as_str() => RELINKED.to_owned(),
         Some(Some(_)) => LINKED_ELSEWHERE.to_owned(),
     };
     let failures = found.failures.into_iter();

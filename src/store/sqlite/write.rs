@@ -16,8 +16,8 @@ use super::time::{now, to_text};
 use crate::device::{TenantId, UpdateBatch, WriteReceipt};
 use crate::integration::{Outcome, SyncRecord};
 use crate::store::write_plan::{
-    Bisection, Failure, GONE, LINKED_ELSEWHERE, RowChange, TenantOutcome, TenantRows, UNLINKED,
-    WritePlan,
+    Bisection, Failure, GONE, LINKED_ELSEWHERE, RELINKED, RowChange, TenantOutcome, TenantRows,
+    UNLINKED, WritePlan,
 };
 use crate::store::{LeaseLost, NotRecorded, StoreError};
 
@@ -109,7 +109,8 @@ const UPDATE: &str = concat!(
     now!(),
     " FROM json_each(?1) AS u \
       WHERE d.tenant_id = u.value ->> 0 AND d.device_id = u.value ->> 1 \
-        AND d.carrier_integration_id = u.value ->> 2"
+        AND d.carrier_integration_id = u.value ->> 2 \
+        AND trim(d.carrier_device_id, ' ' || char(9, 10, 13)) = u.value ->> 12"
 );
 
 /// Updates rows and answers how many matched; a row is matched once, devices are unique in a tenant.
@@ -139,6 +140,7 @@ fn as_json<'a>(tenant: &'a TenantId, row: &'a RowChange<'_>) -> impl Serialize +
         row.sim_status.map(|status| status.as_str()),
         row.network_status.map(|status| status.as_str()),
         row.iccid,
+        row.carrier_device_id,
     )
 }
 
@@ -150,8 +152,9 @@ async fn unmatched(
     rows: &[RowChange<'_>],
 ) -> Result<Vec<Failure>, StoreError> {
     let devices: Vec<_> = rows.iter().map(|row| row.device_id.as_str()).collect();
-    let links: HashMap<String, Option<String>> = query_as(
-        "SELECT d.device_id, CAST(d.carrier_integration_id AS TEXT) \
+    let links: Vec<(String, Option<String>, Option<String>)> = query_as(
+        "SELECT d.device_id, CAST(d.carrier_integration_id AS TEXT), \
+                CAST(d.carrier_device_id AS TEXT) \
          FROM json_each(?2) AS u CROSS JOIN device_connections AS d \
          WHERE d.tenant_id = ?1 AND d.device_id = u.value",
     )
@@ -159,14 +162,16 @@ async fn unmatched(
     .bind(json!(devices).to_string())
     .fetch_all(transaction)
     .await
-    .map_err(|e| classify(&e))?
-    .into_iter()
-    .collect();
+    .map_err(|e| classify(&e))?;
+    let links: HashMap<_, _> = links
+        .into_iter()
+        .map(|(device, integration, name)| (device, (integration, name.unwrap_or_default())))
+        .collect();
     let reason = |row: &RowChange<'_>| match links.get(row.device_id.as_str()) {
         None => Some(GONE),
-        Some(None) => Some(UNLINKED),
-        Some(Some(id)) if id == row.integration_id.as_str() => None,
-        Some(Some(_)) => Some(LINKED_ELSEWHERE),
+        Some((None, _)) => Some(UNLINKED),
+        Some((Some(id), _)) if id != row.integration_id.as_str() => Some(LINKED_ELSEWHERE),
+        Some((_, name)) => (name.trim() != row.carrier_device_id).then_some(RELINKED),
     };
     let told = rows.iter().enumerate();
     Ok(told

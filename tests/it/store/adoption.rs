@@ -31,7 +31,7 @@ const ANCESTOR: &str = "
         ('11111111-1111-1111-1111-111111111111', 't', 'hologram', 'key');
     INSERT INTO device_connections
         (tenant_id, device_id, carrier_integration_id, carrier_device_id, customer_note, data_used_mb)
-        SELECT 't', 'd000' || n, '11111111-1111-1111-1111-111111111111', 'c' || n, 'note', 12.5
+        SELECT 't', 'd000' || n, '11111111-1111-1111-1111-111111111111', 'c-d000' || n, 'note', 12.5
         FROM generate_series(0, 3) n;";
 
 const ID: &str = "11111111-1111-1111-1111-111111111111";

@@ -180,6 +180,7 @@ pub fn usage(bytes: u64) -> Usage {
 pub fn nothing(device: &str) -> DeviceUpdate {
     DeviceUpdate {
         device_id: DeviceId::parse(device).unwrap(),
+        carrier_device_id: link(device).carrier_device_id.as_str().into(),
         observed_at: at(0),
         usage: None,
         info: DeviceInfo::default(),

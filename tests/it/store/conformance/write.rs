@@ -317,19 +317,21 @@ pub async fn a_batch_of_bad_rows_only_is_told_and_harms_no_other_batch(fleet: &F
 }
 
 pub async fn a_row_that_is_gone_or_linked_elsewhere_is_left_alone_and_told(fleet: &Fleet) {
-    fleet.account("t", "i", 4).await;
+    fleet.account("t", "i", 6).await;
     fleet.bare_account("t", "other").await;
     fleet
         .execute(
             "UPDATE device_connections SET carrier_integration_id = 'other' WHERE device_id = 'd0001'; \
              UPDATE device_connections SET carrier_integration_id = NULL WHERE device_id = 'd0002'; \
-             DELETE FROM device_connections WHERE device_id = 'd0003'",
+             DELETE FROM device_connections WHERE device_id = 'd0003'; \
+             UPDATE device_connections SET carrier_device_id = 'c-d00045' WHERE device_id = 'd0004'; \
+             UPDATE device_connections SET carrier_device_id = ' c-d0005\t' WHERE device_id = 'd0005'",
         )
         .await;
-    let updates = (0..4).map(|n| used(&device_name(n), 9)).collect();
+    let updates = (0..6).map(|n| used(&device_name(n), 9)).collect();
     let receipts = fleet.write(&[batch("t", "i", updates)]).await;
 
-    assert_eq!(receipts[0].written, 1);
+    assert_eq!(receipts[0].written, 2);
     let told: Vec<_> = receipts[0]
         .failures
         .iter()
@@ -341,6 +343,10 @@ pub async fn a_row_that_is_gone_or_linked_elsewhere_is_left_alone_and_told(fleet
             ("d0001", "the device is linked to another integration"),
             ("d0002", "the device is no longer linked to an integration"),
             ("d0003", "no such device in the database"),
+            (
+                "d0004",
+                "the device has been linked to another SIM meanwhile"
+            ),
         ]
     );
     let bytes: Vec<_> = fleet
@@ -349,7 +355,7 @@ pub async fn a_row_that_is_gone_or_linked_elsewhere_is_left_alone_and_told(fleet
         .iter()
         .map(|row| row.data_used_bytes)
         .collect();
-    assert_eq!(bytes, [Some(9), None, None]);
+    assert_eq!(bytes, [Some(9), None, None, None, Some(9)]);
 }
 
 pub async fn a_device_named_twice_takes_the_last_word(fleet: &Fleet) {
