@@ -2,13 +2,14 @@
 //! quotes what it met: bodies hold PINs, PUKs and places.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::lenient::{Field, Object};
 use super::verbatim;
-use super::walk::ReadError;
+use super::walk::{Page, ReadError};
 
 /// Longest text of a carrier that an error repeats, in characters.
 const MAX_QUOTE: usize = 200;
@@ -30,6 +31,25 @@ pub fn row<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Field<T> {
     let text = raw.get();
     let read = serde_json::from_str::<Object<T>>(text).or_else(|_| verbatim::from_str(text));
     read.map_or(Field::Bad, |object| object.0)
+}
+
+/// Hands each row of a list to `read`, which adds what it says to the page. One that cannot be read is told as
+/// `{name} row {place}` and costs no other.
+pub fn each<'a, R: Deserialize<'a>, T, E: Display>(
+    page: &mut Page<T>,
+    name: impl Display,
+    rows: impl IntoIterator<Item = &'a RawValue>,
+    mut read: impl FnMut(R, &mut Page<T>) -> Result<(), E>,
+) {
+    for (place, raw) in rows.into_iter().enumerate() {
+        let told = match row(raw) {
+            Field::Value(row) => read(row, page).map_err(|reason| reason.to_string()),
+            Field::Missing | Field::Bad => Err("not a readable object".to_owned()),
+        };
+        if let Err(reason) = told {
+            page.unreadable(|| format!("{name} row {}: {reason}", place + 1));
+        }
+    }
 }
 
 /// A word that stands by itself or, in another version of the same API, in an object as `description`.

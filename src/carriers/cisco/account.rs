@@ -22,7 +22,7 @@ use crate::{
         lenient::Field,
         paging::{Endpoint, Next},
         record::LineUsage,
-        rows::{present, row},
+        rows::{self, present, row},
         walk::body_text,
     },
     device::BillingCycle,
@@ -96,11 +96,8 @@ impl WholeAccount {
         let rows = present(answer.devices.0, "devices", "a list")?;
         let has_more = has_more(answer.last_page, rows.len(), self.page_sizes.0)?;
         let known = self.devices.len();
-        for (place, raw) in rows.iter().enumerate() {
-            if let Err(reason) = self.read_device(row(raw), page) {
-                page.unreadable(|| format!("device row {}: {reason}", place + 1));
-            }
-        }
+        let raw = rows.iter().copied();
+        rows::each(page, "device", raw, |row, page| self.read_device(&row, page));
         if has_more && !rows.is_empty() && self.devices.len() == known && page.unreadable.is_empty()
         {
             return Err(ReadError::Malformed(
@@ -114,12 +111,11 @@ impl WholeAccount {
     /// better known.
     fn read_device(
         &mut self,
-        row: Field<DeviceRow<'_>>,
+        row: &DeviceRow<'_>,
         page: &mut Page<DeviceRecord>,
     ) -> Result<(), String> {
-        let row = row.value().ok_or("not a readable object")?;
         let usage = normalise::usage(None, self.asked);
-        let record = normalise::device(&row, usage, &mut page.unmapped)?;
+        let record = normalise::device(row, usage, &mut page.unmapped)?;
         if let Some(plan) = text(&row.rate_plan) {
             self.plans.insert(plan.to_owned());
         }

@@ -39,16 +39,11 @@ impl Endpoint for Sims {
         let mut envelope = Envelope::read(&text)?;
         let list = envelope.take_sims()?;
         let next = self.way.after(&envelope, list.len())?;
-        for (place, raw) in list.into_iter().enumerate() {
-            let read = match row::<SimRow<'_>>(raw) {
-                Field::Value(row) => normalise::sim(&row, self.month, &mut page.unmapped),
-                Field::Missing | Field::Bad => Err("not a readable object".into()),
-            };
-            match read {
-                Ok(record) => page.records.push(record),
-                Err(reason) => page.unreadable(|| format!("SIM row {}: {reason}", place + 1)),
-            }
-        }
+        rows::each(page, "SIM", list, |row: SimRow<'_>, page| {
+            let record = normalise::sim(&row, self.month, &mut page.unmapped)?;
+            page.records.push(record);
+            Ok::<_, String>(())
+        });
         Ok(next)
     }
 }
@@ -115,20 +110,17 @@ impl Report {
     /// # Errors
     /// In words: a row that belongs to no SIM or to another month. What it means for a SIM that is left out is
     /// not known then.
-    fn add(&mut self, row: Field<UsageRow<'_>>) -> Result<(), &'static str> {
-        let Field::Value(row) = row else {
-            return Err("not a readable object");
-        };
+    fn add(&mut self, row: &UsageRow<'_>) -> Result<(), &'static str> {
         let Field::Value(sim) = &row.sim_id else {
             return Err("`sim_id` cannot be read");
         };
         if !sim_id::is_id(&sim.0) {
             return Err("`sim_id` is no SIM id");
         }
-        if normalise::is_foreign(&row, &self.month) {
+        if normalise::is_foreign(row, &self.month) {
             return Err("it is about another month");
         }
-        let name = normalise::row_name(&row);
+        let name = normalise::row_name(row);
         self.totals.add(&sim.0, name, row.bytes.value());
         Ok(())
     }
@@ -146,11 +138,7 @@ impl Endpoint for Report {
         let mut envelope = Envelope::read(&text)?;
         let list = envelope.take_usage()?;
         let next = self.way.after(&envelope, list.len())?;
-        for (place, raw) in list.into_iter().enumerate() {
-            if let Err(reason) = self.add(row(raw)) {
-                page.unreadable(|| format!("usage row {}: {reason}", place + 1));
-            }
-        }
+        rows::each(page, "usage", list, |row, _| self.add(&row));
         if next == Next::End {
             page.records.extend(self.totals.take(self.month));
         }

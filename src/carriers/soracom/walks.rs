@@ -11,7 +11,7 @@ use crate::{
         Answer, DeviceRecord, Page, ReadError, UsagePart,
         lenient::Field,
         paging::{Endpoint, Next},
-        rows::row,
+        rows::{self, row},
         walk::body_text,
     },
     device::{BillingCycle, CarrierDeviceId},
@@ -38,18 +38,13 @@ impl Endpoint for Sims {
         page: &mut Page<DeviceRecord>,
     ) -> Result<Next, ReadError> {
         let text = body_text(answer.body);
-        let rows = envelope::list(&text)?;
+        let list = envelope::list(&text)?;
         let next = next_page(answer)?;
-        for (place, raw) in rows.into_iter().enumerate() {
-            let read = match row::<SimRow<'_>>(raw) {
-                Field::Value(row) => normalise::sim(&row, self.month, &mut page.unmapped),
-                Field::Missing | Field::Bad => Err("not a readable object".into()),
-            };
-            match read {
-                Ok(record) => page.records.push(record),
-                Err(reason) => page.unreadable(|| format!("SIM row {}: {reason}", place + 1)),
-            }
-        }
+        rows::each(page, "SIM", list, |row: SimRow<'_>, page| {
+            let record = normalise::sim(&row, self.month, &mut page.unmapped)?;
+            page.records.push(record);
+            Ok::<_, String>(())
+        });
         Ok(next)
     }
 }

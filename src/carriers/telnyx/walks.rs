@@ -7,9 +7,8 @@ use crate::{
     carriers::{
         Answer, DeviceRecord, Page, ReadError,
         calendar::month_of,
-        lenient::Field,
         paging::{Endpoint, Next},
-        rows::row,
+        rows,
         walk::body_text,
     },
     device::CarrierDeviceId,
@@ -54,18 +53,12 @@ impl Endpoint for Sims {
         let list = envelope::rows(&text)?;
         let is_last = self.is_last(&list);
         let month = month_of(answer);
-        for (place, raw) in list.rows.into_iter().enumerate() {
-            let read = match row::<SimRow<'_>>(raw) {
-                Field::Value(row) => normalise::sim(&row, month, &mut page.unmapped),
-                Field::Missing | Field::Bad => Err("not a readable object".into()),
-            };
-            match read {
-                Ok(record) => page.records.push(record),
-                Err(reason) => {
-                    page.unreadable(|| format!("page {} row {}: {reason}", self.page, place + 1))
-                }
-            }
-        }
+        let name = format!("page {}", self.page);
+        rows::each(page, name, list.rows, |row: SimRow<'_>, page| {
+            let record = normalise::sim(&row, month, &mut page.unmapped)?;
+            page.records.push(record);
+            Ok::<_, String>(())
+        });
         if is_last {
             return Ok(Next::End);
         }

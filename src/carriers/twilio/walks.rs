@@ -35,15 +35,11 @@ impl Endpoint for Sims {
         page: &mut Page<DeviceRecord>,
     ) -> Result<Next, ReadError> {
         let text = body_text(answer.body);
-        let (rows, next) = listing(&text, "sims", |listing| listing.sims)?;
-        for (place, raw) in rows.into_iter().enumerate() {
-            let read =
-                row::<SimRow<'_>>(raw).and_then(|row| normalise::sim(&row, &mut page.unmapped));
-            match read {
-                Ok(record) => page.records.push(record),
-                Err(reason) => page.unreadable(|| in_row("Sims", place, &reason)),
-            }
-        }
+        let (list, next) = listing(&text, "sims", |listing| listing.sims)?;
+        rows::each(page, "Sims", list, |row: SimRow<'_>, page| {
+            page.records.push(normalise::sim(&row, &mut page.unmapped)?);
+            Ok::<_, String>(())
+        });
         Ok(next)
     }
 }
@@ -96,22 +92,15 @@ impl Endpoint for Periods {
         page: &mut Page<DeviceRecord>,
     ) -> Result<Next, ReadError> {
         let text = body_text(answer.body);
-        let (rows, _) = listing(&text, "billing_periods", |listing| listing.billing_periods)?;
+        let (list, _) = listing(&text, "billing_periods", |listing| listing.billing_periods)?;
         let mut latest: Option<LineRecord> = None;
-        for (place, raw) in rows.into_iter().enumerate() {
-            match row::<PeriodRow<'_>>(raw).and_then(|row| {
-                check_about(&row.sim_sid, &self.0).map_err(|error| error.to_string())?;
-                normalise::cycle(&row, &self.0)
-            }) {
-                Ok(line) => {
-                    latest = latest
-                        .into_iter()
-                        .chain([line])
-                        .max_by_key(|line| line.usage.cycle_start);
-                }
-                Err(reason) => page.unreadable(|| in_row("BillingPeriods", place, &reason)),
-            }
-        }
+        rows::each(page, "BillingPeriods", list, |row: PeriodRow<'_>, _| {
+            check_about(&row.sim_sid, &self.0).map_err(|error| error.to_string())?;
+            let line = normalise::cycle(&row, &self.0)?;
+            let both = latest.take().into_iter().chain([line]);
+            latest = both.max_by_key(|line| line.usage.cycle_start);
+            Ok::<_, String>(())
+        });
         page.records.push(DeviceRecord {
             lines: latest.into_iter().collect(),
             ..DeviceRecord::of(self.0.clone())
@@ -144,18 +133,13 @@ impl Endpoint for Report {
         page: &mut Page<UsageRecord>,
     ) -> Result<Next, ReadError> {
         let text = body_text(answer.body);
-        let (rows, next) = listing(&text, "usage_records", |listing| listing.usage_records)?;
-        for (place, raw) in rows.into_iter().enumerate() {
-            let read = row::<UsageRow<'_>>(raw).and_then(|row| {
-                let sim = normalise::text(&row.sim_sid).ok_or("`sim_sid` cannot be read")?;
-                self.totals
-                    .add(sim, normalise::usage_part(&row, self.window));
-                Ok(())
-            });
-            if let Err(reason) = read {
-                page.unreadable(|| in_row("UsageRecords", place, &reason));
-            }
-        }
+        let (list, next) = listing(&text, "usage_records", |listing| listing.usage_records)?;
+        rows::each(page, "UsageRecords", list, |row: UsageRow<'_>, _| {
+            let sim = normalise::text(&row.sim_sid).ok_or("`sim_sid` cannot be read")?;
+            let part = normalise::usage_part(&row, self.window);
+            self.totals.add(sim, part);
+            Ok::<_, &str>(())
+        });
         if next == Next::End {
             page.records = self.totals.take();
         }
