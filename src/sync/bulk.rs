@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::ask::{Asking, Reading};
+use super::ask::Reading;
+use super::asking::Asking;
 use super::book::UsageBook;
 use super::job::SyncJob;
 use super::merge::{Merged, merge};

@@ -11,7 +11,8 @@
 //! | `bulk.rs` | reading the account whole: usage report and device listing |
 //! | `pages.rs` | a listing read ahead, by a bounded step |
 //! | `one_by_one.rs` | asking for what the listing left out |
-//! | `ask.rs` | asking for one device |
+//! | `ask.rs` | what is asked about one device, and what is known then |
+//! | `asking.rs` | asking for it |
 //! | `plan.rs` | pure: what one sync sets out to ask |
 //! | `turns.rs` | whose turn it is |
 //! | `book.rs` | pure: what usage reports say of each line, joined over pages |
@@ -25,6 +26,7 @@
 //! | `schedule.rs` | pure: when the next sync is |
 
 pub mod ask;
+pub mod asking;
 pub mod book;
 pub mod build;
 mod bulk;

@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::{StreamExt, stream};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::ask::{Ask, Asking, More, Reading};
+use super::ask::{Ask, More, Reading};
+use super::asking::Asking;
 use super::bulk::Listing;
 use super::outcome::Halt;
 use super::pages::went_down;
@@ -97,50 +98,12 @@ impl Run<'_> {
         // Once the budget is spent nothing new is asked; answers under way are paid for and kept.
         let (is_spent, mut spent) = (AtomicBool::new(false), None);
         let asks = stream::iter(asks).take_while(|_| ready(!is_spent.load(Ordering::Relaxed)));
-        let answers = asks.map(|ask| {
-            let asking = Arc::clone(asking);
-            let (device, gap) = (ask.device().clone(), ask.gap());
-            let is_for_usage = ask.is_for_usage(&asking.plan);
-            // In a task of its own: while this sync waits for the database, its calls go on. Left lying,
-            // one would hold its host's turn against everyone, and answers would come too late.
-            let answer = tokio::spawn(async move { ask.answer(&asking).await });
-            let answer = AbortOnDropHandle::new(answer);
-            async move {
-                (
-                    (device, is_for_usage),
-                    gap,
-                    answer.await.unwrap_or_else(|e| Err(went_down(e))),
-                )
-            }
-        });
+        let answers = asks.map(|ask| Answered::to(ask, Arc::clone(asking)));
         let mut answers = pin!(answers.buffer_unordered(job.policy.max_concurrency));
         let mut trouble = Trouble::default();
-        while let Some(((device, is_for_usage), gap, answer)) =
-            self.alongside(answers.next()).await?
-        {
-            if is_for_usage {
-                let usage = answer.as_ref().ok().and_then(|reading| reading.usage);
-                job.turns.taken(&device, usage.is_none());
-            }
-            let error = match answer {
-                Ok(mut reading) => {
-                    let error = reading.trouble.take();
-                    match gap.and_then(|gap| self.gaps.get_mut(gap)) {
-                        Some(gap) => {
-                            let places = take(&mut gap.places);
-                            self.put(places, reading);
-                            self.hand_over_if_due().await?;
-                        }
-                        None => self.accept(&device, reading).await?,
-                    }
-                    error
-                }
-                Err(CallError::NotFound) if is_gone && self.takes_for_gone(&device).await? => {
-                    Some(CallError::NotFound)
-                }
-                Err(error) => Some(error),
-            };
-            let Some(error) = error else {
+        while let Some(answered) = self.alongside(answers.next()).await? {
+            let device = answered.device.clone();
+            let Some(error) = self.take_in(answered, is_gone).await? else {
                 trouble = Trouble::default();
                 continue;
             };
@@ -156,11 +119,48 @@ impl Run<'_> {
         spent.map_or(Ok(()), Err)
     }
 
-    /// A device that neither the complete listing nor its own name finds any more. Answers whether that says
-    /// something of it at this carrier.
-    async fn takes_for_gone(&mut self, device: &CarrierDeviceId) -> Result<bool, Halt> {
+    /// Keeps what an answer says; the error that it is, or that a part of it met.
+    async fn take_in(
+        &mut self,
+        answered: Answered,
+        is_gone: bool,
+    ) -> Result<Option<CallError>, Halt> {
+        let Answered {
+            device,
+            gap,
+            is_for_usage,
+            answer,
+        } = answered;
+        if is_for_usage {
+            let usage = answer.as_ref().ok().and_then(|reading| reading.usage);
+            self.job.turns.taken(&device, usage.is_none());
+        }
+        match answer {
+            Ok(mut reading) => {
+                let error = reading.trouble.take();
+                match gap.and_then(|gap| self.gaps.get_mut(gap)) {
+                    Some(gap) => {
+                        let places = take(&mut gap.places);
+                        self.put(places, reading);
+                        self.hand_over_if_due().await?;
+                    }
+                    None => self.accept(&device, reading).await?,
+                }
+                Ok(error)
+            }
+            Err(CallError::NotFound) if is_gone => {
+                self.take_for_gone(&device).await?;
+                Ok(Some(CallError::NotFound))
+            }
+            Err(error) => Ok(Some(error)),
+        }
+    }
+
+    /// A device that neither the complete listing nor its own name finds any more, where that says something
+    /// of it at this carrier.
+    async fn take_for_gone(&mut self, device: &CarrierDeviceId) -> Result<(), Halt> {
         if self.job.carrier.capabilities().gone == Gone::Unsaid {
-            return Ok(false);
+            return Ok(());
         }
         let reading = Reading {
             info: DeviceInfo {
@@ -174,8 +174,36 @@ impl Run<'_> {
             trouble: None,
             observed_at: self.job.client.clock.now(),
         };
-        self.accept(device, reading).await?;
-        Ok(true)
+        self.accept(device, reading).await
+    }
+}
+
+/// What came of asking.
+struct Answered {
+    device: CarrierDeviceId,
+    /// The gap that it closes.
+    gap: Option<usize>,
+    /// Whether it was asked for its usage, and not for its statuses only.
+    is_for_usage: bool,
+    answer: Result<Reading, CallError>,
+}
+
+impl Answered {
+    /// Asks, in a task of its own: while this sync waits for the database, its calls go on. Left lying, one
+    /// would hold its host's turn against everyone, and answers would come too late.
+    fn to(ask: Ask, asking: Arc<Asking>) -> impl Future<Output = Self> {
+        let (device, gap) = (ask.device().clone(), ask.gap());
+        let is_for_usage = ask.is_for_usage(&asking.plan);
+        let answer = tokio::spawn(async move { ask.answer(&asking).await });
+        let answer = AbortOnDropHandle::new(answer);
+        async move {
+            Self {
+                device,
+                gap,
+                is_for_usage,
+                answer: answer.await.unwrap_or_else(|e| Err(went_down(e))),
+            }
+        }
     }
 }
 

@@ -18,7 +18,8 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::ask::{Asking, Reading};
+use super::ask::Reading;
+use super::asking::Asking;
 use super::book::UsageBook;
 use super::bulk::BulkPages;
 use super::job::{Observer, Progress, SinkError, SyncJob, UpdateSink};
