@@ -68,8 +68,8 @@ impl Plan {
         };
         let status_details = status_details(&facts);
         let usage_detail = place_of(Gives::Usage);
-        let usage_in_turns = usage_detail.filter(|_| capabilities.has_usage_per_device());
-        let details = usage_in_turns.map_or(0, |_| 1) + status_details.len();
+        let usage_in_turns = capabilities.has_usage_per_device();
+        let details = usize::from(usage_in_turns) + status_details.len();
         let keeps_cycles = capabilities.keeps_cycles();
         let calls_each = details as u64 + if keeps_cycles { CALLS_OF_A_CYCLE } else { 0 };
         let devices_in_turn = match facts.slice_calls.checked_div(calls_each) {
@@ -83,10 +83,10 @@ impl Plan {
         };
         Self {
             devices_in_turn,
-            has_usage_turns: usage_in_turns.is_some() || keeps_cycles,
+            has_usage_turns: usage_in_turns || keeps_cycles,
             usage_detail,
             cycle_detail: place_of(Gives::Cycle),
-            usage_waits: facts.is_listed && (capabilities.has_usage_per_device() || keeps_cycles),
+            usage_waits: facts.is_listed && (usage_in_turns || keeps_cycles),
             calls: facts.bulk_calls
                 + if facts.is_listed {
                     due * calls_each
@@ -236,6 +236,14 @@ mod tests {
             (&[1][..], Some(0))
         );
         assert!(!plan.has_usage_turns && !plan.usage_waits);
+    }
+
+    #[test]
+    fn usage_that_no_detail_tells_but_a_call_for_its_line_is_asked_for_in_turns_too() {
+        let lines = capabilities(Source::PerDevice, Source::Listing, &[]);
+        let plan = plan(&lines, |_| ());
+        assert_eq!((plan.devices_in_turn, plan.calls), (100, 110));
+        assert!(plan.has_usage_turns && plan.usage_waits);
     }
 
     #[test]
