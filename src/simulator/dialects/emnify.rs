@@ -1,14 +1,16 @@
 //! emnify: a token bought with an application token, a listing that repeats its last page for ever, months
 //! without traffic that are missing keys (docs.emnify.com).
 
+use std::time::Instant;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::config::Dialect;
 use super::question::{Question, Reply};
-use super::server::State;
 use super::sims::{Sim, megabytes};
+use super::state::State;
 use super::truth::DialectTruth;
 
 const LARGEST_PAGE: usize = 1_000;
@@ -59,6 +61,10 @@ pub(super) fn account(state: &State, question: &Question) -> Option<usize> {
 }
 
 fn authenticate(state: &State, question: &Question) -> Reply {
+    let now = Instant::now();
+    if state.logins.is_locked(now) {
+        return error(401, "TooManyRequests");
+    }
     let given = question.json();
     let given = given
         .as_ref()
@@ -68,8 +74,10 @@ fn authenticate(state: &State, question: &Question) -> Reply {
         .clone()
         .position(|account| Some(&*account.key) == given);
     let Some(account) = account else {
+        state.logins.fail(now);
         return Reply::empty(401);
     };
+    state.logins.succeed();
     let ends = Utc::now() + state.config.token_lifetime;
     let token = state.new_token(account, |number| {
         let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
