@@ -172,18 +172,14 @@ fn session(sim: &Sim) -> Reply {
     let started = sim.activated.to_rfc3339_opts(SecondsFormat::Secs, true);
     let ended = sim.activated + TimeDelta::hours(1);
     let ended = ended.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let iccid = sim.name(Dialect::Cisco);
-    Reply::ok(match sim.connectivity {
-        0 => {
-            json!({"iccid": iccid, "ipAddress": "10.0.0.1", "dateSessionStarted": started, "dateSessionEnded": null})
-        }
-        1 | 2 => {
-            json!({"iccid": iccid, "ipAddress": null, "dateSessionStarted": started, "dateSessionEnded": ended})
-        }
-        _ => {
-            json!({"iccid": iccid, "ipAddress": null, "dateSessionStarted": null, "dateSessionEnded": null})
-        }
-    })
+    let mut session = json!({"iccid": sim.name(Dialect::Cisco)});
+    if sim.connectivity <= 2 {
+        session["ipAddress"] = json!("10.0.0.1");
+        session["dateSessionStarted"] = json!(started);
+        // Null while it is open; all three are missing where there never was one.
+        session["dateSessionEnded"] = json!((sim.connectivity > 0).then_some(ended));
+    }
+    Reply::ok(session)
 }
 
 fn word(sim: &Sim) -> &'static str {

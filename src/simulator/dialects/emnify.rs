@@ -42,7 +42,7 @@ pub(super) fn answer(state: &State, question: &Question) -> Reply {
         ["api", "v1", "endpoint"] => listing(state, account, question, LARGEST_PAGE, endpoint),
         ["api", "v1", "sim"] => listing(state, account, question, LARGEST_SIM_PAGE, sim_row),
         ["api", "v1", "endpoint", id] => {
-            sim(id).map_or_else(not_found, |sim| Reply::ok(endpoint(&sim)))
+            sim(id).map_or_else(not_found, |sim| Reply::ok(single(&sim)))
         }
         ["api", "v1", "endpoint", id, "connectivity"] => sim(id).map_or_else(not_found, |sim| {
             let word = ["ONLINE", "ATTACHED", "OFFLINE", "BLOCKED"][sim.connectivity];
@@ -106,6 +106,15 @@ fn listing(
     let from = (page - 1) * size;
     let rows = (from..total.min(from + size)).map(|index| row(&state.sim(account, index)));
     Reply::ok(Value::Array(rows.collect())).counted(page, size, total)
+}
+
+/// As in the listing, but for the check digit, which the document knows there only.
+fn single(sim: &Sim) -> Value {
+    let mut row = endpoint(sim);
+    if let Some(sim) = row["sim"].as_object_mut() {
+        sim.remove("iccid_with_luhn");
+    }
+    row
 }
 
 fn endpoint(sim: &Sim) -> Value {
