@@ -103,5 +103,10 @@ pub fn two_accounts(dialect: Dialect, limit: Limit) -> DialectConfig {
     }
 }
 
+/// The text at a place of an answer.
+pub fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer)?.as_str()
+}
+
 /// Every device of an account at Cisco.
 pub const DEVICES: &str = "devices?modifiedSince=2000-01-01T00:00:00Z";

@@ -34,6 +34,7 @@ mod process_faults;
 mod scripted;
 mod simulated_carriers;
 mod simulator;
+mod simulator_dialect_cisco;
 mod simulator_dialect_limits;
 mod simulator_dialects;
 mod simulator_faults;
