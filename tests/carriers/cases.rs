@@ -33,7 +33,7 @@ use std::{
 use carrier_sync::carriers::{Carrier, custom::Custom, registry::carriers};
 use serde_json::Value;
 
-use self::case::{parse_name, run};
+use self::case::{parse_name, run, stray_headers};
 
 pub(crate) fn folder(carrier: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -131,4 +131,19 @@ fn a_file_name_that_is_no_answer_is_told_apart() {
     ] {
         assert_eq!(parse_name(wrong), None, "{wrong}");
     }
+}
+
+#[test]
+fn headers_that_belong_to_no_answer_are_told_apart() {
+    let names = [
+        "get_usage.1.json",
+        "get_usage.1.headers",
+        "get_usage.2.headers",
+        "get_device_info.headers",
+        "get_device_info.json",
+        "expected.json",
+        "expected.headers",
+    ];
+    let paths = names.map(PathBuf::from);
+    assert_eq!(stray_headers(&paths), [&paths[2], &paths[6]]);
 }

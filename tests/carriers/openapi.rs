@@ -1,7 +1,8 @@
 //! Our requests and `testdata` answers against the vendors' own OpenAPI documents, where there are any.
 //!
 //! `tests/openapi/<carrier>.json` is what `scripts/openapi/trim.py` keeps of a vendor's document. Checked are of
-//! each case the requests of `expected.json` (address, method, query, body, authorization) and the JSON answers.
+//! each case the requests of `expected.json` (address, method, query, body, authorization) and the JSON answers,
+//! their unknown keys too; and one walk over each simulated carrier that has a document (`simulated.rs`).
 //! A disagreement is a mistake of ours, or it is a line of `testdata/<case>/openapi.txt`:
 //!
 //! ```text
@@ -18,6 +19,8 @@ mod checker;
 mod compare;
 mod document;
 mod folder;
+mod simulated;
+mod unknown;
 
 use std::{collections::BTreeSet, fs, path::Path, path::PathBuf};
 

@@ -1,172 +1,16 @@
 //! 1NCE, emnify and Cisco end to end: the simulated carrier over HTTP on one side, a real database on the other.
-//! What the carrier counted is the witness of limits and of calls.
+//! What the carrier counted is the witness of calls; limits and tokens have modules of their own.
 
-use std::net::TcpListener;
-use std::time::Duration;
-
-use carrier_sync::app::App;
-use carrier_sync::device::{IntegrationId, TenantId};
+use carrier_sync::device::TenantId;
 use carrier_sync::integration::Outcome;
-use carrier_sync::simulator::dialects::{
-    Dialect, DialectConfig, DialectFault, DialectSimulator, DialectTruth, Limit,
-};
-use carrier_sync::store::{DeviceRow, IntegrationChange, NewIntegration};
+use carrier_sync::simulator::dialects::{Dialect, DialectConfig, DialectFault};
+use carrier_sync::store::{IntegrationChange, NewIntegration};
 
+use crate::carrier_scene::{
+    Scene, assert_all_true, borrowed, carrier, code, fast, link, unlimited,
+};
 use crate::fleet::{self, in_system};
 use crate::postgres::TestDatabase;
-
-fn code(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::OneNce => "1nce",
-        Dialect::Emnify => "emnify",
-        Dialect::Cisco => "cisco",
-    }
-}
-
-fn carrier(config: DialectConfig) -> DialectSimulator {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    DialectSimulator::start(config, listener).unwrap()
-}
-
-/// A service with an integration for the simulator's first account, its fleet linked.
-struct Scene {
-    simulator: DialectSimulator,
-    app: App,
-    id: IntegrationId,
-    _folder: tempfile::TempDir,
-}
-
-impl Scene {
-    async fn of(config: DialectConfig, settings: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let simulator = carrier(config);
-        let app = fleet::app(&fleet::sqlite_url(&folder), settings);
-        app.prepare().await.unwrap();
-        let id = link(&app, &simulator, None).await;
-        Self {
-            simulator,
-            app,
-            id,
-            _folder: folder,
-        }
-    }
-
-    async fn rows(&self) -> Vec<DeviceRow> {
-        fleet::devices(&self.app, &self.id).await
-    }
-}
-
-/// Adds the simulator's first account, with another key where one is given, and links its fleet.
-async fn link(app: &App, simulator: &DialectSimulator, key: Option<&str>) -> IntegrationId {
-    let config = simulator.config();
-    let account = &config.accounts[0];
-    let new = NewIntegration {
-        id: None,
-        tenant_id: TenantId::parse("acme").unwrap(),
-        carrier_name: code(config.dialect).to_owned(),
-        fields: IntegrationChange {
-            api_key: Some(key.unwrap_or(&account.key).into()),
-            api_secret: account.secret.clone().map(Into::into),
-            api_base_url: Some(simulator.base_url()),
-            ..IntegrationChange::default()
-        },
-    };
-    let id = app.store.add_integration(&new).await.unwrap();
-    let links: Vec<_> = simulator
-        .truth(0)
-        .iter()
-        .map(|truth| {
-            let name = &truth.carrier_device_id;
-            fleet::link(&format!("device-{name}"), name)
-        })
-        .collect();
-    app.store.link_devices(&id, &links).await.unwrap();
-    id
-}
-
-/// All that the carrier tells of a device, to the byte.
-#[track_caller]
-fn assert_true(row: &DeviceRow, truth: &DialectTruth) {
-    let name = &truth.carrier_device_id;
-    assert_eq!(
-        row.data_used_bytes,
-        i64::try_from(truth.used_bytes).ok(),
-        "bytes of {name}"
-    );
-    assert_eq!(
-        row.sim_status.as_deref(),
-        Some(truth.sim_status),
-        "SIM status of {name}"
-    );
-    assert_eq!(
-        row.network_status.as_deref(),
-        Some(truth.network_status),
-        "network of {name}"
-    );
-    assert_eq!(
-        row.billing_cycle_start,
-        Some(truth.cycle_start),
-        "cycle start of {name}"
-    );
-    assert_eq!(
-        row.billing_cycle_end,
-        Some(truth.cycle_end),
-        "cycle end of {name}"
-    );
-}
-
-#[track_caller]
-fn assert_all_true(rows: &[DeviceRow], truth: &[DialectTruth]) {
-    assert_eq!(rows.len(), truth.len());
-    for truth in truth {
-        let row = rows
-            .iter()
-            .find(|row| row.carrier_device_id.as_deref() == Some(truth.carrier_device_id.as_str()));
-        assert_true(row.unwrap(), truth);
-    }
-}
-
-/// Settings by which a test need not wait: the published limits are another test's.
-fn fast(dialect: Dialect) -> Vec<(String, &'static str)> {
-    let section = format!("carriers.{}", code(dialect));
-    let classes: &[&str] = match dialect {
-        Dialect::OneNce => &["token"],
-        Dialect::Emnify => &["list", "device", "usage", "token"],
-        Dialect::Cisco => &[],
-    };
-    let classes = classes
-        .iter()
-        .flat_map(|class| {
-            ["requests_per_second", "burst"].map(|key| format!("classes.{class}.{key}"))
-        })
-        .map(|key| (format!("{section}.{key}"), "100000"));
-    let rates = [
-        ("requests_per_second", "100000"),
-        ("burst", "100000"),
-        ("host_requests_per_second", "100000"),
-        ("host_burst", "100000"),
-        // An empty variable would count as not set.
-        ("host_windows", "100000/1s"),
-        ("slice", "100000"),
-        ("max_calls_per_sync", "100000"),
-    ]
-    .map(|(key, value)| (format!("{section}.{key}"), value));
-    rates.into_iter().chain(classes).collect()
-}
-
-fn unlimited(dialect: Dialect, devices: usize) -> DialectConfig {
-    DialectConfig {
-        limits: vec![Limit::of(1_000_000, Duration::from_secs(1))],
-        ..DialectConfig::of(dialect, devices)
-    }
-}
-
-fn borrowed<'a>(settings: &'a [(String, &'static str)]) -> Vec<(&'a str, &'a str)> {
-    settings
-        .iter()
-        .map(|(key, value)| (key.as_str(), *value))
-        .collect()
-}
 
 #[test]
 fn every_row_is_true_at_each_of_the_simulated_carriers() {
@@ -209,7 +53,7 @@ fn every_row_is_true_on_postgres_as_the_bound_role() {
         let service = fleet::app(&database.service_url(), &borrowed(&settings));
         service.prepare().await.unwrap();
         let simulator = carrier(unlimited(Dialect::OneNce, 120));
-        let id = link(&owner, &simulator, None).await;
+        let id = link(&owner, &simulator, 0, None).await;
         let report = fleet::sync_one(&service).await;
         assert_eq!((report.outcome, report.error), (Outcome::Success, None));
         assert_all_true(&fleet::devices(&service, &id).await, &simulator.truth(0));
@@ -248,132 +92,6 @@ fn a_thousand_devices_cost_the_listing_and_a_slice_and_everyone_has_a_turn() {
             }
             let (rows, truth) = (scene.rows().await, scene.simulator.truth(0));
             assert_all_true(&rows, &truth);
-        }
-    });
-}
-
-#[test]
-fn a_token_that_ends_in_the_middle_of_a_walk_is_renewed_and_nothing_is_lost() {
-    in_system(async {
-        for dialect in [Dialect::OneNce, Dialect::Emnify] {
-            let settings = fast(dialect);
-            let config = DialectConfig {
-                token_lifetime: Duration::from_secs(2),
-                latency: Duration::from_millis(60),
-                ..unlimited(dialect, 150)
-            };
-            let scene = Scene::of(config, &borrowed(&settings)).await;
-            let report = fleet::sync_one(&scene.app).await;
-            assert_eq!(
-                (report.outcome, report.error.as_deref()),
-                (Outcome::Success, None),
-                "{dialect:?}"
-            );
-            assert_all_true(&scene.rows().await, &scene.simulator.truth(0));
-            let bought = scene.simulator.calls().token_calls();
-            assert!(
-                (2..=8).contains(&bought),
-                "{dialect:?}: {bought} tokens in some 5 s"
-            );
-        }
-    });
-}
-
-#[test]
-fn a_token_that_is_revoked_is_bought_anew_once() {
-    in_system(async {
-        for dialect in [Dialect::OneNce, Dialect::Emnify] {
-            let settings = fast(dialect);
-            let scene = Scene::of(unlimited(dialect, 40), &borrowed(&settings)).await;
-            assert_eq!(fleet::sync_one(&scene.app).await.outcome, Outcome::Success);
-            scene.simulator.revoke_tokens();
-            scene.simulator.reset_calls();
-            assert_eq!(fleet::sync_one(&scene.app).await.outcome, Outcome::Success);
-            assert_eq!(scene.simulator.calls().token_calls(), 1, "{dialect:?}");
-        }
-    });
-}
-
-#[test]
-fn refused_credentials_are_one_failure_and_no_call_for_data() {
-    in_system(async {
-        for dialect in [Dialect::OneNce, Dialect::Emnify, Dialect::Cisco] {
-            let folder = tempfile::tempdir().unwrap();
-            let simulator = carrier(unlimited(dialect, 30));
-            let settings = fast(dialect);
-            let app = fleet::app(&fleet::sqlite_url(&folder), &borrowed(&settings));
-            app.prepare().await.unwrap();
-            link(&app, &simulator, Some("simulated-nobody")).await;
-            let report = fleet::sync_one(&app).await;
-            assert_eq!(report.outcome, Outcome::Error, "{dialect:?}");
-            let error = report.error.unwrap();
-            assert!(
-                error.contains("refuses the credentials"),
-                "{dialect:?}: {error}"
-            );
-            let calls = simulator.calls();
-            assert_eq!(calls.arrivals.len(), 1, "{dialect:?}: {calls:?}");
-        }
-    });
-}
-
-/// At the carrier, with its published limits and our defaults: never too fast, and never slower than need be.
-#[test]
-fn the_published_rate_is_used_and_never_exceeded() {
-    in_system(async {
-        // Calls per second that are allowed, and how long a sync of so many calls takes at that rate.
-        for (dialect, slice, rate) in [(Dialect::OneNce, "90", 10.0), (Dialect::Cisco, "40", 5.0)] {
-            let slice_key = format!("carriers.{}.slice", code(dialect));
-            let settings = [(slice_key.as_str(), slice)];
-            let scene = Scene::of(DialectConfig::of(dialect, 100), &settings).await;
-            let report = fleet::sync_one(&scene.app).await;
-            assert_eq!(
-                (report.outcome, report.error),
-                (Outcome::Success, None),
-                "{dialect:?}"
-            );
-            let calls = scene.simulator.calls_of(0);
-            assert_eq!(
-                calls.by_status.keys().copied().collect::<Vec<_>>(),
-                [200],
-                "{dialect:?}: none refused"
-            );
-            let most = calls.most_in(Duration::from_secs(1));
-            assert!(most as f64 <= rate, "{dialect:?}: {most} in a second");
-            let took = calls.arrivals.last().unwrap().as_secs_f64();
-            let used = (calls.arrivals.len() - 1) as f64 / took / rate;
-            // On simulated time the limiter is held to 95 % (src/client/limits/fairness.rs); here the machine's other
-            // work counts too.
-            assert!(used >= 0.8, "{dialect:?}: {used:.3} of the rate is used");
-            eprintln!("{dialect:?}: {used:.3} of the rate is used");
-            if dialect == Dialect::Cisco {
-                assert_eq!(calls.peak_concurrency, 1);
-            }
-        }
-    });
-}
-
-#[test]
-fn too_fast_in_cisco_s_words_pauses_the_account_whatever_the_status() {
-    in_system(async {
-        for throttle_status in [429, 400, 200] {
-            let config = DialectConfig {
-                limits: vec![Limit::of(2, Duration::from_millis(1_500))],
-                throttle_status,
-                ..DialectConfig::of(Dialect::Cisco, 30)
-            };
-            let mut settings = fast(Dialect::Cisco);
-            settings.push(("http.throttle_pause".into(), "1s"));
-            settings.push(("carriers.cisco.max_attempts".into(), "5"));
-            settings.retain(|(key, _)| !key.ends_with(".slice"));
-            settings.push(("carriers.cisco.slice".into(), "0"));
-            let scene = Scene::of(config, &borrowed(&settings)).await;
-            let report = fleet::sync_one(&scene.app).await;
-            assert_eq!(
-                (report.outcome, report.error),
-                (Outcome::Success, None),
-                "{throttle_status}"
-            );
         }
     });
 }
@@ -437,7 +155,7 @@ fn a_budget_of_calls_per_day_survives_restarts_and_is_never_exceeded() {
         let report = fleet::sync_one(&scene.app).await;
         assert_eq!(report.outcome, Outcome::Success, "{:?}", report.error);
         assert_eq!(report.calls_left.today, Some(8));
-        let url = fleet::sqlite_url(&scene._folder);
+        let url = fleet::sqlite_url(&scene.folder);
         for _ in 0..3 {
             let restarted = fleet::app(&url, &settings);
             restarted.prepare().await.unwrap();
@@ -485,5 +203,26 @@ fn a_far_larger_account_is_left_for_single_calls() {
         // Two pages without either, perhaps two more that were under way, and three calls for each of the two;
         // the whole listing is 20 pages.
         assert!(report.api_calls <= 10, "{} calls", report.api_calls);
+    });
+}
+
+/// On a shared plan, whose usage is refused, and on two plans, each of which tells a part: what no plan tells is
+/// asked for by itself, and nothing else is.
+#[test]
+fn usage_that_no_rate_plan_tells_is_asked_for_and_true() {
+    in_system(async {
+        let settings = fast(Dialect::Cisco);
+        let config = DialectConfig {
+            has_odd_plans: true,
+            ..unlimited(Dialect::Cisco, 120)
+        };
+        let scene = Scene::of(config, &borrowed(&settings)).await;
+        let report = fleet::sync_one(&scene.app).await;
+        assert_eq!((report.outcome, report.error), (Outcome::Success, None));
+        assert_all_true(&scene.rows().await, &scene.simulator.truth(0));
+        let calls = scene.simulator.calls();
+        let asked = calls.by_endpoint["devices/{id}/ctdUsages"];
+        assert_eq!(asked, 5, "two share a plan, three have changed theirs");
+        assert_eq!(calls.by_status[&400], 1, "the shared plan, once");
     });
 }

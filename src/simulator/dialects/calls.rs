@@ -1,16 +1,55 @@
-//! What was asked: the witness of limits and budgets.
+//! What was asked: the witness of limits and budgets. Counts are kept for ever, times of the latest calls only:
+//! a simulator that runs for weeks must not grow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// Most calls whose times are kept.
+const MOST_ARRIVALS: usize = 100_000;
+/// Most endpoints by name: whoever asks decides what a path says.
+const MOST_ENDPOINTS: usize = 64;
+/// All further ones together.
+const ELSEWHERE: &str = "elsewhere";
 
 /// One call.
 #[derive(Debug)]
 struct Arrival {
-    endpoint: String,
     account: Option<usize>,
-    status: u16,
     at: Instant,
+    is_too_fast: bool,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ended {
+    pub(super) endpoint: String,
+    /// 0: the caller has hung up.
+    pub(super) status: u16,
+    /// Refused by a limit, with whatever status.
+    pub(super) is_too_fast: bool,
+}
+
+/// Calls of one account.
+#[derive(Debug, Default)]
+struct Counts {
+    by_endpoint: BTreeMap<String, usize>,
+    by_status: BTreeMap<u16, usize>,
+    refusals: usize,
+}
+
+impl Counts {
+    fn count(&mut self, ended: Ended) {
+        let is_known = self.by_endpoint.contains_key(&ended.endpoint);
+        let is_named = is_known || self.by_endpoint.len() < MOST_ENDPOINTS;
+        let name = match is_named {
+            true => ended.endpoint,
+            false => ELSEWHERE.to_owned(),
+        };
+        *self.by_endpoint.entry(name).or_default() += 1;
+        *self.by_status.entry(ended.status).or_default() += 1;
+        self.refusals += usize::from(ended.is_too_fast);
+    }
 }
 
 /// Calls since the start or the last reset.
@@ -21,7 +60,10 @@ pub(super) struct CallLog {
 
 #[derive(Debug, Default)]
 struct Kept {
-    arrivals: Vec<Arrival>,
+    counts: BTreeMap<Option<usize>, Counts>,
+    /// Of the calls that have ended last.
+    arrivals: VecDeque<Arrival>,
+    dropped: usize,
     /// Under way, by account. A reset does not end calls.
     open: BTreeMap<Option<usize>, usize>,
     /// The most under way at once since the reset, by account.
@@ -49,8 +91,14 @@ pub struct DialectCalls {
     pub by_status: BTreeMap<u16, usize>,
     /// Most calls of one account at once.
     pub peak_concurrency: usize,
-    /// When each came, since the first.
+    /// Calls that a limit refused, in the carrier's words and with whatever status.
+    pub refusals: usize,
+    /// When each came, since the first; the latest 100,000 of all accounts.
     pub arrivals: Vec<Duration>,
+    /// When those came that were refused, on the same clock.
+    pub refused_at: Vec<Duration>,
+    /// Older calls, of all accounts, whose times are forgotten.
+    pub arrivals_dropped: usize,
 }
 
 impl DialectCalls {
@@ -69,12 +117,6 @@ impl DialectCalls {
     #[must_use]
     pub fn data_calls(&self) -> usize {
         self.by_endpoint.values().sum::<usize>() - self.token_calls()
-    }
-
-    /// Answers that said "too fast" with a status.
-    #[must_use]
-    pub fn throttled(&self) -> usize {
-        self.by_status.get(&429).copied().unwrap_or(0)
     }
 
     /// The most calls in any interval of this length.
@@ -109,27 +151,34 @@ impl CallLog {
         }
     }
 
-    /// It was answered, or its caller has hung up (status 0). One from before a reset is not counted.
-    pub(super) fn end(&self, call: Begun, endpoint: String, status: u16) {
+    /// It was answered, or its caller has hung up. One from before a reset is not counted.
+    pub(super) fn end(&self, call: Begun, ended: Ended) {
         let mut kept = self.kept();
         if let Some(open) = kept.open.get_mut(&call.account) {
             *open = open.saturating_sub(1);
         }
-        if call.resets == kept.resets {
-            kept.arrivals.push(Arrival {
-                endpoint,
-                account: call.account,
-                status,
-                at: call.at,
-            });
+        if call.resets != kept.resets {
+            return;
         }
+        kept.arrivals.push_back(Arrival {
+            account: call.account,
+            at: call.at,
+            is_too_fast: ended.is_too_fast,
+        });
+        if kept.arrivals.len() > MOST_ARRIVALS {
+            kept.arrivals.pop_front();
+            kept.dropped += 1;
+        }
+        kept.counts.entry(call.account).or_default().count(ended);
     }
 
     pub(super) fn reset(&self) {
         let mut kept = self.kept();
-        kept.arrivals.clear();
-        kept.peaks.clear();
-        kept.resets += 1;
+        *kept = Kept {
+            open: std::mem::take(&mut kept.open),
+            resets: kept.resets + 1,
+            ..Kept::default()
+        };
     }
 
     pub(super) fn snapshot(&self, only: Option<usize>) -> DialectCalls {
@@ -138,21 +187,28 @@ impl CallLog {
         let peaks = kept.peaks.iter().filter(|(account, _)| is_meant(**account));
         let mut calls = DialectCalls {
             peak_concurrency: peaks.map(|(_, peak)| *peak).max().unwrap_or(0),
+            arrivals_dropped: kept.dropped,
             ..DialectCalls::default()
         };
-        let arrivals = kept.arrivals.iter();
-        let mut times = Vec::new();
-        for arrival in arrivals.filter(|arrival| is_meant(arrival.account)) {
-            *calls
-                .by_endpoint
-                .entry(arrival.endpoint.clone())
-                .or_default() += 1;
-            *calls.by_status.entry(arrival.status).or_default() += 1;
-            times.push(arrival.at);
+        for (_, counts) in kept.counts.iter().filter(|(of, _)| is_meant(**of)) {
+            calls.refusals += counts.refusals;
+            for (endpoint, count) in &counts.by_endpoint {
+                *calls.by_endpoint.entry(endpoint.clone()).or_default() += count;
+            }
+            for (status, count) in &counts.by_status {
+                *calls.by_status.entry(*status).or_default() += count;
+            }
         }
+        let arrivals = kept.arrivals.iter();
+        let mut times: Vec<(Instant, bool)> = arrivals
+            .filter(|arrival| is_meant(arrival.account))
+            .map(|arrival| (arrival.at, arrival.is_too_fast))
+            .collect();
         times.sort_unstable();
-        if let Some(first) = times.first().copied() {
-            calls.arrivals = times.iter().map(|at| *at - first).collect();
+        if let Some((first, _)) = times.first().copied() {
+            let refused = times.iter().filter(|(_, is_too_fast)| *is_too_fast);
+            calls.refused_at = refused.map(|(at, _)| *at - first).collect();
+            calls.arrivals = times.iter().map(|(at, _)| *at - first).collect();
         }
         calls
     }
@@ -167,6 +223,34 @@ mod tests {
     use super::*;
 
     const TOKEN: &str = "oauth/token";
+
+    fn ended(endpoint: &str, status: u16) -> Ended {
+        Ended {
+            endpoint: endpoint.to_owned(),
+            status,
+            is_too_fast: status == 429,
+        }
+    }
+
+    #[test]
+    fn counts_outlive_the_times_and_neither_grows_for_ever() {
+        let (log, start) = (CallLog::default(), Instant::now());
+        let more = 500;
+        for number in 0..MOST_ARRIVALS + more {
+            let begun = log.begin(Some(0), start);
+            log.end(begun, ended(&format!("path-{}", number % 1_000), 200));
+        }
+        let calls = log.snapshot(Some(0));
+        assert_eq!(
+            (calls.arrivals.len(), calls.arrivals_dropped),
+            (MOST_ARRIVALS, more)
+        );
+        assert_eq!(calls.data_calls(), MOST_ARRIVALS + more);
+        assert_eq!(calls.by_endpoint.len(), MOST_ENDPOINTS + 1);
+        assert!(calls.by_endpoint[ELSEWHERE] > MOST_ARRIVALS / 2);
+        log.reset();
+        assert_eq!(log.snapshot(None), DialectCalls::default());
+    }
 
     #[test]
     fn the_peak_of_an_account_is_its_own() {
@@ -184,7 +268,7 @@ mod tests {
         let before = log.begin(Some(0), now);
         log.reset();
         assert_eq!(log.begin(Some(0), now).open, 2);
-        log.end(before, "devices".to_owned(), 200);
+        log.end(before, ended("devices", 200));
         assert_eq!(log.snapshot(None).data_calls(), 0);
         assert_eq!(log.begin(Some(0), now).open, 2);
     }
@@ -200,11 +284,12 @@ mod tests {
         ];
         for (endpoint, account, status, ms) in calls {
             let begun = log.begin(account, start + Duration::from_millis(ms));
-            log.end(begun, endpoint.to_owned(), status);
+            log.end(begun, ended(endpoint, status));
         }
         let all = log.snapshot(None);
         assert_eq!((all.token_calls(), all.data_calls()), (1, 3));
-        assert_eq!(all.throttled(), 1);
+        assert_eq!(all.refusals, 1);
+        assert_eq!(all.refused_at, [Duration::from_millis(1_500)]);
         assert_eq!(
             [900, 1_000].map(|ms| all.most_in(Duration::from_millis(ms))),
             [2, 3]

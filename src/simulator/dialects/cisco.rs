@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use super::config::Dialect;
 use super::question::{Question, Reply};
-use super::server::State;
-use super::sims::{self, Sim};
+use super::sims::Sim;
+use super::state::State;
 use super::truth::DialectTruth;
 
 const LARGEST_PAGE: usize = 50;
 
 /// The words of `status`.
-const STATES: [&str; 7] = [
+const STATES: [&str; 8] = [
     "ACTIVATED",
     "ACTIVATION_READY",
     "TEST_READY",
@@ -24,6 +24,7 @@ const STATES: [&str; 7] = [
     "DEACTIVATED",
     "RETIRED",
     "PURGED",
+    "REPLACED",
 ];
 
 pub(super) fn answer(state: &State, question: &Question) -> Reply {
@@ -89,20 +90,27 @@ fn devices(state: &State, account: usize, question: &Question) -> Reply {
     page.reply("devices", rows.collect())
 }
 
-/// Devices of the plan that used nothing are in it too. Of other cycles and other kinds nothing is kept.
+/// Devices of the plan that used nothing are in it too. Of other cycles and other kinds nothing is kept. A shared
+/// plan has no usage by plan; in which words it is refused is not published.
 fn usages(state: &State, account: usize, question: &Question) -> Reply {
     let Some(plan) = question.query.get("ratePlanName") else {
         return error(400, json!("10000003"), "ratePlanName is required");
     };
-    let Some(on_plan) = sims::count_on_plan(plan, state.config.accounts[account].devices) else {
+    let plans = state.config.plans();
+    if !plans.has(plan) {
         return error(400, json!("10000003"), "no such rate plan");
-    };
+    }
+    if plans.is_shared(plan) {
+        return error(400, json!("10000003"), "not for shared rate plans");
+    }
+    let on_plan = plans.count(plan, state.config.accounts[account].devices);
     let is_kept = is_data(question) && is_current(state, account, question);
     let page = Page::of(question, if is_kept { on_plan } else { 0 });
     let rows = page.places.clone().map(|place| {
-        let sim = state.sim(account, sims::index_on_plan(plan, place));
+        let sim = state.sim(account, plans.index_at(plan, place));
+        let told = plans.part(plan, sim.index, sim.used_bytes);
         json!({
-            "iccid": sim.name(Dialect::Cisco), "usageType": "DATA", "dataUsage": sim.used_bytes,
+            "iccid": sim.name(Dialect::Cisco), "usageType": "DATA", "dataUsage": told,
             "cycleStartDate": cycle_start(&sim),
         })
     });
@@ -164,18 +172,14 @@ fn session(sim: &Sim) -> Reply {
     let started = sim.activated.to_rfc3339_opts(SecondsFormat::Secs, true);
     let ended = sim.activated + TimeDelta::hours(1);
     let ended = ended.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let iccid = sim.name(Dialect::Cisco);
-    Reply::ok(match sim.connectivity {
-        0 => {
-            json!({"iccid": iccid, "ipAddress": "10.0.0.1", "dateSessionStarted": started, "dateSessionEnded": null})
-        }
-        1 | 2 => {
-            json!({"iccid": iccid, "ipAddress": null, "dateSessionStarted": started, "dateSessionEnded": ended})
-        }
-        _ => {
-            json!({"iccid": iccid, "ipAddress": null, "dateSessionStarted": null, "dateSessionEnded": null})
-        }
-    })
+    let mut session = json!({"iccid": sim.name(Dialect::Cisco)});
+    if sim.connectivity <= 2 {
+        session["ipAddress"] = json!("10.0.0.1");
+        session["dateSessionStarted"] = json!(started);
+        // Null while it is open; all three are missing where there never was one.
+        session["dateSessionEnded"] = json!((sim.connectivity > 0).then_some(ended));
+    }
+    Reply::ok(session)
 }
 
 fn word(sim: &Sim) -> &'static str {
@@ -201,7 +205,7 @@ pub(super) fn truth(sim: &Sim) -> DialectTruth {
         sim_status: match word(sim) {
             "ACTIVATED" => "active",
             "DEACTIVATED" => "suspended",
-            "RETIRED" | "PURGED" => "deactivated",
+            "RETIRED" | "PURGED" | "REPLACED" => "deactivated",
             _ => "ready",
         },
         network_status: match (word(sim), sim.connectivity) {

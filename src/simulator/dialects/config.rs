@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::plans::Plans;
 use crate::simulator::InvalidConfig;
 
 /// Most accounts: an ICCID has four digits for them.
@@ -41,12 +42,17 @@ impl Dialect {
     #[must_use]
     pub fn published_limits(self) -> Vec<Limit> {
         match self {
-            Self::OneNce => vec![Limit::of(10, Duration::from_secs(1))],
+            Self::OneNce => vec![
+                Limit::of(10, Duration::from_secs(1)),
+                Limit::of(600, Duration::from_secs(60))
+                    .shared()
+                    .of_endpoint("oauth/token"),
+            ],
             Self::Emnify => vec![
-                Limit {
-                    is_shared: true,
-                    ..Limit::of(2_000, Duration::from_secs(300))
-                },
+                Limit::of(2_000, Duration::from_secs(300)).shared(),
+                Limit::of(100, Duration::from_secs(300))
+                    .shared()
+                    .of_endpoint("api/v1/authenticate"),
                 // 10 a second and a burst of 5: no second holds more than both together.
                 Limit::of(15, Duration::from_secs(1)).of_endpoint("api/v1/endpoint"),
                 Limit::of(15, Duration::from_secs(1)).of_endpoint("api/v1/sim"),
@@ -63,7 +69,7 @@ pub struct Limit {
     pub calls: usize,
     /// In how long.
     pub per: Duration,
-    /// Over all accounts of one address together.
+    /// Over all accounts of one address together; else of each account, and of none where the call has none.
     pub is_shared: bool,
     /// The one endpoint whose calls it counts, as [`DialectCalls`](super::DialectCalls) names it; `None`: all.
     pub only_endpoint: Option<&'static str>,
@@ -78,6 +84,15 @@ impl Limit {
             per,
             is_shared: false,
             only_endpoint: None,
+        }
+    }
+
+    /// The same, of one address: also calls that carry no account, or none that is known, count.
+    #[must_use]
+    pub const fn shared(self) -> Self {
+        Self {
+            is_shared: true,
+            ..self
         }
     }
 
@@ -140,6 +155,9 @@ pub struct DialectConfig {
     pub shuffles: bool,
     /// Status of Cisco's "too fast", which is told by a code in the body.
     pub throttle_status: u16,
+    /// Cisco: some SIMs are on a shared plan, whose usage is refused, and some have changed their plan within the
+    /// cycle, so that they are in the usage of two.
+    pub has_odd_plans: bool,
 }
 
 impl DialectConfig {
@@ -159,6 +177,13 @@ impl DialectConfig {
             limits: dialect.published_limits(),
             shuffles: false,
             throttle_status: 429,
+            has_odd_plans: false,
+        }
+    }
+
+    pub(super) fn plans(&self) -> Plans {
+        Plans {
+            has_odd: self.has_odd_plans,
         }
     }
 

@@ -1,14 +1,16 @@
 //! emnify: a token bought with an application token, a listing that repeats its last page for ever, months
 //! without traffic that are missing keys (docs.emnify.com).
 
+use std::time::Instant;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::config::Dialect;
 use super::question::{Question, Reply};
-use super::server::State;
 use super::sims::{Sim, megabytes};
+use super::state::State;
 use super::truth::DialectTruth;
 
 const LARGEST_PAGE: usize = 1_000;
@@ -40,7 +42,7 @@ pub(super) fn answer(state: &State, question: &Question) -> Reply {
         ["api", "v1", "endpoint"] => listing(state, account, question, LARGEST_PAGE, endpoint),
         ["api", "v1", "sim"] => listing(state, account, question, LARGEST_SIM_PAGE, sim_row),
         ["api", "v1", "endpoint", id] => {
-            sim(id).map_or_else(not_found, |sim| Reply::ok(endpoint(&sim)))
+            sim(id).map_or_else(not_found, |sim| Reply::ok(single(&sim)))
         }
         ["api", "v1", "endpoint", id, "connectivity"] => sim(id).map_or_else(not_found, |sim| {
             let word = ["ONLINE", "ATTACHED", "OFFLINE", "BLOCKED"][sim.connectivity];
@@ -59,6 +61,10 @@ pub(super) fn account(state: &State, question: &Question) -> Option<usize> {
 }
 
 fn authenticate(state: &State, question: &Question) -> Reply {
+    let now = Instant::now();
+    if state.logins.is_locked(now) {
+        return error(401, "TooManyRequests");
+    }
     let given = question.json();
     let given = given
         .as_ref()
@@ -68,8 +74,10 @@ fn authenticate(state: &State, question: &Question) -> Reply {
         .clone()
         .position(|account| Some(&*account.key) == given);
     let Some(account) = account else {
+        state.logins.fail(now);
         return Reply::empty(401);
     };
+    state.logins.succeed();
     let ends = Utc::now() + state.config.token_lifetime;
     let token = state.new_token(account, |number| {
         let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -98,6 +106,15 @@ fn listing(
     let from = (page - 1) * size;
     let rows = (from..total.min(from + size)).map(|index| row(&state.sim(account, index)));
     Reply::ok(Value::Array(rows.collect())).counted(page, size, total)
+}
+
+/// As in the listing, but for the check digit, which the document knows there only.
+fn single(sim: &Sim) -> Value {
+    let mut row = endpoint(sim);
+    if let Some(sim) = row["sim"].as_object_mut() {
+        sim.remove("iccid_with_luhn");
+    }
+    row
 }
 
 fn endpoint(sim: &Sim) -> Value {

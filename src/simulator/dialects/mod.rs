@@ -6,22 +6,27 @@
 //!
 //! ```text
 //!  request ─► counted ─► fault? ─► limit (window.rs) ─► latency ─► onence.rs, emnify.rs, cisco.rs
-//!             calls.rs                429, or in words              tokens.rs  sims.rs
+//!  http.rs    calls.rs   state.rs  429, or in words              tokens.rs  logins.rs  sims.rs  plans.rs
 //! ```
 
 mod calls;
 mod cisco;
 mod config;
 mod emnify;
+mod http;
+mod logins;
 mod onence;
+mod plans;
 mod question;
 mod server;
 mod sims;
+mod state;
 mod tokens;
 mod truth;
 mod window;
 
 pub use calls::DialectCalls;
 pub use config::{Dialect, DialectAccount, DialectConfig, Limit};
-pub use server::{DialectFault, DialectSimulator};
+pub use server::DialectSimulator;
+pub use state::DialectFault;
 pub use truth::DialectTruth;

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::config::Dialect;
 use super::question::{Question, Reply};
-use super::server::State;
 use super::sims::{EXPIRED, MEGABYTE, Sim, megabytes};
+use super::state::State;
 use super::truth::DialectTruth;
 
 const LARGEST_PAGE: usize = 100;

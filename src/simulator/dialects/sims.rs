@@ -33,33 +33,6 @@ pub(super) struct Sim {
 /// 1NCE's state of a SIM whose quota has expired.
 pub(super) const EXPIRED: usize = 3;
 
-/// Cisco's rate plans. One takes nearly all, so that pages are full; of each [`SPARE_EVERY`] SIMs the last is
-/// on the other.
-const PLANS: [&str; 2] = ["Fleet + 1", "Spare"];
-const SPARE_EVERY: usize = 50;
-
-fn plan_of(index: usize) -> &'static str {
-    PLANS[usize::from(index % SPARE_EVERY == SPARE_EVERY - 1)]
-}
-
-/// How many of the first `devices` SIMs are on a plan; `None` for a plan that does not exist.
-pub(super) fn count_on_plan(plan: &str, devices: usize) -> Option<usize> {
-    let spare = devices / SPARE_EVERY;
-    match PLANS.iter().position(|name| *name == plan)? {
-        0 => Some(devices - spare),
-        _ => Some(spare),
-    }
-}
-
-/// Index of the SIM at this place among those of its plan: a page is found without walking to it.
-pub(super) fn index_on_plan(plan: &str, place: usize) -> usize {
-    if plan == PLANS[0] {
-        place + place / (SPARE_EVERY - 1)
-    } else {
-        place * SPARE_EVERY + SPARE_EVERY - 1
-    }
-}
-
 /// emnify's number of an account's first endpoint.
 pub(super) fn first_endpoint(account: usize) -> u64 {
     MOST_DEVICES as u64 * (account as u64 + 1) + 1
@@ -96,7 +69,7 @@ impl Sim {
             connectivity: (index / 2) % 4,
             used_bytes,
             quota_mb,
-            plan: plan_of(index),
+            plan: config.plans().of(index),
             activated,
             cycle: cycle((config.dialect, index % 12), activated, now),
         }
@@ -243,22 +216,6 @@ mod tests {
                 "{text}"
             );
         }
-    }
-
-    #[test]
-    fn a_plan_s_places_are_its_sims_in_order() {
-        for devices in [0, 1, 49, 50, 51, 98, 99, 400] {
-            for plan in PLANS {
-                let of_plan: Vec<usize> = (0..devices)
-                    .filter(|index| plan_of(*index) == plan)
-                    .collect();
-                let count = count_on_plan(plan, devices).unwrap();
-                let found: Vec<usize> =
-                    (0..count).map(|place| index_on_plan(plan, place)).collect();
-                assert_eq!(found, of_plan, "{plan} of {devices}");
-            }
-        }
-        assert_eq!(count_on_plan("none", 400), None);
     }
 
     #[test]

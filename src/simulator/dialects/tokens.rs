@@ -11,10 +11,11 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// Puts a token of `account` in force.
+    /// Puts a token of `account` in force, and forgets those that have ended.
     pub(super) fn sell(&self, token: String, account: usize, lifetime: Duration) {
-        self.sold()
-            .insert(token, (account, Instant::now() + lifetime));
+        let (now, mut sold) = (Instant::now(), self.sold());
+        sold.retain(|_, (_, until)| now < *until);
+        sold.insert(token, (account, now + lifetime));
     }
 
     /// Whose token it is; `None` when it is unknown, ended or revoked.

@@ -24,17 +24,23 @@ impl Windows {
         }
     }
 
-    /// Whether a call that arrives now is within every limit. One that is not costs none of them anything.
-    pub(super) fn admit(&self, account: usize, endpoint: &str, now: Instant) -> bool {
+    /// Whether a call that arrives now is within every limit. One that is not costs none of them anything, and
+    /// one of no account is counted by shared limits only.
+    pub(super) fn admit(&self, account: Option<usize>, endpoint: &str, now: Instant) -> bool {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let counts =
-            |limit: &Limit| limit.only_endpoint.is_none() || limit.only_endpoint == Some(endpoint);
+        let counts = |limit: &Limit| {
+            let is_meant = limit.only_endpoint.is_none_or(|only| only == endpoint);
+            is_meant && (limit.is_shared || account.is_some())
+        };
         let scopes: Vec<(Scope, Limit)> = self
             .limits
             .iter()
             .enumerate()
             .filter(|(_, limit)| counts(limit))
-            .map(|(number, limit)| ((number, (!limit.is_shared).then_some(account)), *limit))
+            .map(|(number, limit)| {
+                let whose = account.filter(|_| !limit.is_shared);
+                ((number, whose), *limit)
+            })
             .collect();
         let is_within = scopes
             .iter()
@@ -76,7 +82,7 @@ mod tests {
         let at = |ms| start + Duration::from_millis(ms);
         calls
             .iter()
-            .map(|(account, endpoint, ms)| windows.admit(*account, endpoint, at(*ms)))
+            .map(|(account, endpoint, ms)| windows.admit(Some(*account), endpoint, at(*ms)))
             .collect()
     }
 
@@ -95,11 +101,20 @@ mod tests {
     fn accounts_have_limits_of_their_own_unless_the_limit_is_shared() {
         let calls = [(0, "a", 0), (0, "a", 1), (1, "a", 2), (0, "a", 3)];
         assert_eq!(admitted(&[TWO], &calls), [true, true, true, false]);
-        let shared = Limit {
-            is_shared: true,
-            ..TWO
-        };
-        assert_eq!(admitted(&[shared], &calls), [true, true, false, false]);
+        assert_eq!(
+            admitted(&[TWO.shared()], &calls),
+            [true, true, false, false]
+        );
+    }
+
+    #[test]
+    fn a_call_of_no_account_is_counted_by_shared_limits_only() {
+        let now = Instant::now();
+        for (limit, is_third_admitted) in [(TWO, true), (TWO.shared(), false)] {
+            let windows = Windows::new(vec![limit]);
+            let admitted = [None, None, Some(0)].map(|account| windows.admit(account, "a", now));
+            assert_eq!(admitted, [true, true, is_third_admitted]);
+        }
     }
 
     #[test]

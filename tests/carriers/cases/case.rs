@@ -286,7 +286,10 @@ struct Answers {
 impl Answers {
     fn of(case: &Path, now: DateTime<Utc>) -> Self {
         let mut answers: BTreeMap<_, VecDeque<(u32, PathBuf)>> = BTreeMap::new();
-        for path in entries(case) {
+        let paths = entries(case);
+        let stray = stray_headers(&paths);
+        assert!(stray.is_empty(), "headers of no answer: {stray:?}");
+        for path in paths {
             let name = path.file_name().unwrap().to_str().unwrap();
             if matches!(
                 name,
@@ -332,6 +335,21 @@ impl Answers {
         let left: Vec<_> = self.files.values().flatten().collect();
         assert!(left.is_empty(), "answers that nobody asked for: {left:?}");
     }
+}
+
+/// Files of headers beside which there is no answer of that name.
+pub(crate) fn stray_headers(paths: &[PathBuf]) -> Vec<&PathBuf> {
+    let is_headers = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "headers");
+    let is_answer = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.and_then(parse_name).is_some()
+    };
+    let is_answered = |headers: &PathBuf| {
+        let mut answers = paths.iter().filter(|path| is_answer(path));
+        answers.any(|path| path.with_extension("headers") == *headers)
+    };
+    let all = paths.iter().filter(|path| is_headers(path));
+    all.filter(|headers| !is_answered(headers)).collect()
 }
 
 /// `Name: value`, a line each.

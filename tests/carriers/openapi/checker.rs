@@ -167,6 +167,11 @@ fn every_fault_of_an_answer_is_seen_once_for_all_rows() {
     assert_eq!(found("sims?page=1", rows), [text]);
     let text = "answer get_x.1: /*: required, and missing: id";
     assert_eq!(found("sims?page=1", json!([{}, {}])), [text]);
+    let text = "answer get_x.1: /*/byts: not a field";
+    assert_eq!(
+        found("sims?page=1", json!([{ "id": "1", "byts": 1 }])),
+        [text]
+    );
     let text = "answer get_x.1: value is not of type \"array\"";
     assert_eq!(found("sims?page=1", json!({})), [text]);
 }

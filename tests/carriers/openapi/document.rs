@@ -9,6 +9,8 @@ use jsonschema::{
 };
 use serde_json::{Map, Value, json};
 
+use super::unknown;
+
 /// How a call proves who we are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Proof {
@@ -78,7 +80,11 @@ impl Document {
     ) -> Option<BTreeSet<String>> {
         let content = operation.0["responses"].get(status)?.get("content")?;
         let schema = content.get("application/json")?.get("schema")?;
-        Some(self.errors(schema, answer))
+        let mut wrong = self.errors(schema, answer);
+        wrong.extend(unknown::keys(schema, answer, &|schema| {
+            self.resolved(schema)
+        }));
+        Some(wrong)
     }
 
     /// The path with the fewest placeholders that fits, and what stands in them.
