@@ -1,6 +1,9 @@
 //! The carriers' limits, seen from the carrier: what it counted is the witness, and it refuses what is over them.
-//! Rates are measured on real sockets of a busy machine, so the best stretch of a sync counts for how far a rate
-//! is used, and every call for whether it is exceeded.
+//!
+//! Rates are measured on real sockets of a busy machine. For how far a rate is used the best stretch of a sync
+//! counts, for whether it is exceeded every call does. A call that a busy machine lets leave late is not made up
+//! for, and the slower the rate, the less that is: nineteen twentieths are asserted of a slow rate, and of the
+//! published ones, where few milliseconds a call are a twentieth already, no more than that they are meant.
 
 use std::time::Duration;
 
@@ -13,6 +16,8 @@ use crate::carrier_scene::{Scene, borrowed, code, fast, link};
 use crate::fleet::{self, in_system};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// More of a published rate than any lower rate that somebody could have set by mistake.
+const MEANT: f64 = 0.85;
 
 /// Calls per second over the best of all stretches of so many calls: one that the machine kept waiting is no
 /// worse for those before and after it.
@@ -22,13 +27,48 @@ fn best_rate(calls: &DialectCalls, stretch: usize) -> f64 {
     stretch as f64 / lengths.min().unwrap().as_secs_f64()
 }
 
-/// Fails unless the carrier refused nothing, and answered at nineteen twentieths of this rate at least.
+/// Fails unless the carrier refused nothing, and answered at this part of the rate at least.
 #[track_caller]
-fn assert_used(calls: &DialectCalls, stretch: usize, requests_per_second: f64) {
+fn assert_used(calls: &DialectCalls, stretch: usize, requests_per_second: f64, part: f64) {
     let statuses: Vec<u16> = calls.by_status.keys().copied().collect();
     assert_eq!((statuses, calls.refusals), (vec![200], 0), "none refused");
     let used = best_rate(calls, stretch) / requests_per_second;
-    assert!(used >= 0.95, "{used:.3} of the rate is used");
+    assert!(used >= part, "{used:.3} of the rate is used");
+}
+
+/// Calls of one account that may make three a second and wants to make thirty.
+async fn calls_at_three_a_second(dialect: Dialect) -> DialectCalls {
+    let section = format!("carriers.{}", code(dialect));
+    let settings = [
+        ("requests_per_second", "3"),
+        ("burst", "1"),
+        ("slice", "30"),
+    ]
+    .map(|(key, value)| (format!("{section}.{key}"), value));
+    let config = DialectConfig {
+        limits: vec![Limit::of(3, SECOND)],
+        ..DialectConfig::of(dialect, 30)
+    };
+    let scene = Scene::of(config, &borrowed(&settings)).await;
+    let report = fleet::sync_one(&scene.app).await;
+    assert_eq!((report.outcome, report.error), (Outcome::Success, None));
+    scene.simulator.calls_of(0)
+}
+
+#[test]
+fn a_configured_rate_is_used_to_nineteen_twentieths_and_never_exceeded() {
+    in_system(async {
+        let all = tokio::join!(
+            calls_at_three_a_second(Dialect::OneNce),
+            calls_at_three_a_second(Dialect::Emnify),
+            calls_at_three_a_second(Dialect::Cisco),
+        );
+        for calls in [all.0, all.1, all.2] {
+            assert_used(&calls, 9, 3.0, 0.95);
+            let most = calls.most_in(SECOND);
+            assert!(most <= 3, "{most} in a second");
+        }
+    });
 }
 
 #[test]
@@ -39,7 +79,7 @@ fn the_published_rate_of_onence_is_used_and_never_exceeded() {
         let report = fleet::sync_one(&scene.app).await;
         assert_eq!((report.outcome, report.error), (Outcome::Success, None));
         let calls = scene.simulator.calls_of(0);
-        assert_used(&calls, 20, 10.0);
+        assert_used(&calls, 20, 10.0, MEANT);
         let most = calls.most_in(SECOND);
         assert!(most <= 10, "{most} in a second");
     });
@@ -53,7 +93,7 @@ fn the_published_rate_of_cisco_is_used_and_never_exceeded() {
         let report = fleet::sync_one(&scene.app).await;
         assert_eq!((report.outcome, report.error), (Outcome::Success, None));
         let calls = scene.simulator.calls_of(0);
-        assert_used(&calls, 12, 5.0);
+        assert_used(&calls, 12, 5.0, MEANT);
         let most = calls.most_in(SECOND);
         assert!(most <= 5, "{most} in a second");
     });
@@ -84,7 +124,7 @@ fn emnify_s_window_of_an_address_is_kept_by_all_tenants_together_and_used() {
         assert_eq!(calls.token_calls(), 2);
         let most = calls.most_in(per);
         assert!(most <= 50 && calls.arrivals.len() > 60, "{calls:?}");
-        assert_used(&calls, 20, 6.6);
+        assert_used(&calls, 20, 6.6, MEANT);
     });
 }
 
