@@ -97,7 +97,9 @@ impl WholeAccount {
         let has_more = has_more(answer.last_page, rows.len(), self.page_sizes.0)?;
         let known = self.devices.len();
         let raw = rows.iter().copied();
-        rows::each(page, "device", raw, |row, page| self.read_device(&row, page));
+        rows::each(page, "device", raw, |row, page| {
+            self.read_device(&row, page)
+        });
         if has_more && !rows.is_empty() && self.devices.len() == known && page.unreadable.is_empty()
         {
             return Err(ReadError::Malformed(

@@ -225,7 +225,9 @@ mod tests {
     }
 
     fn some(words: &[&str]) -> Vec<Option<String>> {
-        let told = words.iter().map(|word| (*word != "?").then(|| (*word).to_owned()));
+        let told = words
+            .iter()
+            .map(|word| (*word != "?").then(|| (*word).to_owned()));
         told.collect()
     }
 
@@ -236,7 +238,11 @@ mod tests {
     fn a_total_ends_a_walk_and_one_that_is_not_told_does_not() {
         for (toml, told) in [(PAGE, r#"{"all":2}"#), (OFFSET, r#"{"all":"4"}"#)] {
             let after = |answers: &[(&str, usize)]| follow(&mut pager(toml, 2, true), answers);
-            assert_eq!(after(&[(told, 2), (told, 2)]), some(&["2", "end"]), "{toml}");
+            assert_eq!(
+                after(&[(told, 2), (told, 2)]),
+                some(&["2", "end"]),
+                "{toml}"
+            );
             for untold in ["{}", r#"{"all":null}"#, r#"{"all":"many"}"#] {
                 let next = after(&[(untold, 2), (untold, 1)]);
                 assert_eq!(next, some(&["2", "end"]), "{toml} {untold}");
@@ -262,7 +268,11 @@ mod tests {
         ] {
             let answers = [("{}", 2), ("{}", 1), ("{}", 0)];
             let mut walk = pager(toml, 2, true);
-            assert_eq!(follow(&mut walk, &answers[..2]), some(&[next[0], "end"]), "{toml}");
+            assert_eq!(
+                follow(&mut walk, &answers[..2]),
+                some(&[next[0], "end"]),
+                "{toml}"
+            );
             let mut walk = pager(toml, 100, false);
             let told = [next[0], next[1], "end"];
             assert_eq!(follow(&mut walk, &answers), some(&told), "{toml}");
@@ -273,17 +283,27 @@ mod tests {
     fn a_next_page_that_is_named_nowhere_ends_a_walk_only_where_it_may() {
         let cursor = "kind = 'cursor'\nparameter = 'after'\nnext = '$.next'";
         let url = "kind = 'next_url'\nnext = '$.next'";
-        for (toml, named) in [(cursor, r#"{"next":"x"}"#), (url, r#"{"next":"/a?after=x"}"#)] {
+        for (toml, named) in [
+            (cursor, r#"{"next":"x"}"#),
+            (url, r#"{"next":"/a?after=x"}"#),
+        ] {
             let after = |answers: &[(&str, usize)]| follow(&mut pager(toml, 2, true), answers);
             for end in [r#"{"next":null}"#, r#"{"next":""}"#, r#"{"next":false}"#] {
                 assert_eq!(after(&[(end, 2)]), some(&["end"]), "{toml} {end}");
             }
             assert_eq!(after(&[("{}", 1)]), some(&["end"]), "{toml}");
             assert_eq!(after(&[("{}", 2)]), some(&["?"]), "{toml}");
-            assert_eq!(after(&[(named, 2), ("{}", 2)]), some(&["x", "end"]), "{toml}");
+            assert_eq!(
+                after(&[(named, 2), ("{}", 2)]),
+                some(&["x", "end"]),
+                "{toml}"
+            );
             assert_eq!(after(&[(r#"{"next":{"a":1}}"#, 1)]), some(&["?"]), "{toml}");
         }
         let mut walk = pager(url, 2, true);
-        assert_eq!(follow(&mut walk, &[(r#"{"next":"/sims/page/2"}"#, 2)]), some(&["?"]));
+        assert_eq!(
+            follow(&mut walk, &[(r#"{"next":"/sims/page/2"}"#, 2)]),
+            some(&["?"])
+        );
     }
 }
