@@ -19,7 +19,7 @@ use super::roster::Place;
 use super::run::{Gap, Run};
 use crate::carriers::{Bulk, DeviceRecord, Page, ReportScope, UsageRecord, UsageReport};
 use crate::client::{CallError, CallMeter};
-use crate::device::StoredCycles;
+use crate::device::{SimStatus, StoredCycles};
 
 /// A report is read to its end: every line counts.
 const ALL_ROWS: usize = usize::MAX;
@@ -294,7 +294,7 @@ impl Run<'_> {
         let has_turn = if waits {
             self.in_turn.usage.contains(&place)
         } else {
-            self.fallbacks < self.job.policy.max_fallback_calls
+            self.in_turn.may_fall_back(place) && self.fallbacks < self.job.policy.max_fallback_calls
         };
         if !(can_be_closed && has_turn) {
             return None;
@@ -337,7 +337,9 @@ impl Run<'_> {
 
 /// What the listing said of a device of which nothing more is asked.
 fn as_listed(merged: Merged, observed_at: DateTime<Utc>, asking: &Asking) -> Reading {
-    let waits = asking.usage_waits(merged.cycle);
+    // A SIM that is over has no cycle any more in which it could use anything.
+    let is_over = merged.info.sim_status == Some(SimStatus::Deactivated) && merged.cycle.is_none();
+    let waits = is_over || asking.usage_waits(merged.cycle);
     let (usage, gap) = match merged.usage {
         Ok(usage) => (Some(usage), None),
         Err(gap) => (None, Some(gap.to_string())),

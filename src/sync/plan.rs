@@ -73,7 +73,10 @@ impl Plan {
         let keeps_cycles = capabilities.keeps_cycles();
         let calls_each = details as u64 + if keeps_cycles { CALLS_OF_A_CYCLE } else { 0 };
         let devices_in_turn = match facts.slice_calls.checked_div(calls_each) {
-            Some(devices) if facts.is_listed => devices.min(facts.devices),
+            // A slice that is smaller than what one device costs is for one device.
+            Some(devices) if facts.is_listed && facts.slice_calls > 0 => {
+                devices.max(1).min(facts.devices)
+            }
             _ => 0,
         };
         let due = if keeps_cycles {
@@ -200,6 +203,8 @@ mod tests {
         assert!(whole.has_usage_turns && whole.usage_waits);
         let few = plan(&both, |facts| facts.devices = 3);
         assert_eq!((few.devices_in_turn, few.calls), (3, 16));
+        let one = plan(&both, |facts| facts.slice_calls = 1);
+        assert_eq!((one.devices_in_turn, one.calls), (1, 12));
         let none = plan(&both, |facts| facts.slice_calls = 0);
         assert_eq!((none.devices_in_turn, none.calls), (0, 10));
     }

@@ -175,7 +175,8 @@ impl Run<'_> {
             device_info_every: policy.device_info_every,
         });
         let turns = &self.job.turns;
-        self.in_turn = turns.choose(&self.roster, &plan, round, |name| {
+        let rounds = (round, policy.max_fallback_calls);
+        self.in_turn = turns.choose(&self.roster, &plan, rounds, |name| {
             carrier.check_device(name).is_ok()
         });
         self.planned_calls = plan.calls;

@@ -25,6 +25,18 @@ pub struct InTurn {
     pub usage: HashSet<Place>,
     /// To be asked for their statuses.
     pub statuses: HashSet<Place>,
+    /// To be asked for what listing and report should have told; `None`: everyone, for there are few.
+    pub fallbacks: Option<HashSet<Place>>,
+}
+
+impl InTurn {
+    /// Whether a device may be asked for what listing and report should have told.
+    #[must_use]
+    pub fn may_fall_back(&self, place: Place) -> bool {
+        self.fallbacks
+            .as_ref()
+            .is_none_or(|places| places.contains(&place))
+    }
 }
 
 /// Who had a turn, and which round it is.
@@ -54,17 +66,23 @@ impl Turns {
         self.first_round.wrapping_add(syncs)
     }
 
-    /// The devices whose turn it is; one whose name no device `can_have` gets none.
+    /// The devices whose turn it is; one whose name no device `can_have` gets none. Up to `most_fallbacks` are
+    /// asked for what listing and report should have told.
     pub fn choose(
         &self,
         roster: &Roster,
         plan: &Plan,
-        round: u64,
+        (round, most_fallbacks): (u64, usize),
         can_have: impl Fn(&str) -> bool,
     ) -> InTurn {
         self.forget_unlinked(roster);
         let in_turn = usize::try_from(plan.devices_in_turn).unwrap_or(usize::MAX);
-        let mut chosen = InTurn::default();
+        let is_large = roster.len() > most_fallbacks;
+        let mut chosen = InTurn {
+            // First come in the listing's order, it would be the same ones at every sync.
+            fallbacks: is_large.then(|| self.first(roster, most_fallbacks, round, &can_have)),
+            ..InTurn::default()
+        };
         if in_turn == 0 {
             return chosen;
         }
@@ -232,7 +250,7 @@ mod tests {
                     status_round,
                     ..Plan::default()
                 };
-                let chosen = turns.choose(&roster, &plan, status_round * every, |_| true);
+                let chosen = turns.choose(&roster, &plan, (status_round * every, 9), |_| true);
                 assert_eq!((chosen.usage.len(), chosen.statuses.len()), (10, 10));
                 asked.extend(chosen.statuses);
             }
@@ -318,11 +336,12 @@ mod tests {
             status_details: vec![1],
             ..Plan::default()
         };
-        let chosen = turns.choose(&roster, &plan, 3, odd);
+        let chosen = turns.choose(&roster, &plan, (3, 2), odd);
         assert_eq!(chosen.usage, HashSet::from([1, 3, 5, 7, 9]));
         assert_eq!(chosen.statuses, HashSet::from([1, 3, 5, 7, 9]));
+        assert_eq!(chosen.fallbacks, Some(HashSet::from([1, 3])));
         turns.taken(&id(77), true);
-        turns.choose(&roster, &Plan::default(), 4, |_| true);
+        turns.choose(&roster, &Plan::default(), (4, 9), |_| true);
         assert!(turns.had().is_empty());
     }
 

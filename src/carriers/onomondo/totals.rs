@@ -14,6 +14,8 @@ use crate::{
 pub(super) struct Totals {
     hasher: RandomState,
     sims: HashMap<Box<str>, Total>,
+    /// A row came that could be any SIM's, so that every sum may be too small.
+    has_ownerless: bool,
 }
 
 /// What one SIM used.
@@ -42,13 +44,19 @@ impl Totals {
         }
     }
 
+    /// Notes a row that could be any SIM's.
+    pub(super) fn add_ownerless(&mut self) {
+        self.has_ownerless = true;
+    }
+
     /// The sum of each SIM, once all rows have been added.
     pub(super) fn take(&mut self, month: BillingCycle) -> impl Iterator<Item = UsageRecord> {
+        let is_whole = !self.has_ownerless;
         std::mem::take(&mut self.sims)
             .into_iter()
             .map(move |(sim, total)| UsageRecord {
                 line: LineId::Text(sim),
-                usage: usage_in(Some(month), total.sum),
+                usage: usage_in(Some(month), total.sum.filter(|_| is_whole)),
             })
     }
 }

@@ -109,9 +109,10 @@ impl Report {
 
     /// # Errors
     /// In words: a row that belongs to no SIM or to another month. What it means for a SIM that is left out is
-    /// not known then.
+    /// not known then; where it could be any SIM's, no sum is known.
     fn add(&mut self, row: &UsageRow<'_>) -> Result<(), &'static str> {
         let Field::Value(sim) = &row.sim_id else {
+            self.totals.add_ownerless();
             return Err("`sim_id` cannot be read");
         };
         if !sim_id::is_id(&sim.0) {
@@ -138,7 +139,14 @@ impl Endpoint for Report {
         let mut envelope = Envelope::read(&text)?;
         let list = envelope.take_usage()?;
         let next = self.way.after(&envelope, list.len())?;
-        rows::each(page, "usage", list, |row, _| self.add(&row));
+        let (rows, mut readable) = (list.len(), 0);
+        rows::each(page, "usage", list, |row, _| {
+            readable += 1;
+            self.add(&row)
+        });
+        if readable < rows {
+            self.totals.add_ownerless();
+        }
         if next == Next::End {
             page.records.extend(self.totals.take(self.month));
         }

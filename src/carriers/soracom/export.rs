@@ -101,7 +101,10 @@ fn read_file(
     let columns = reader.headers().ok().map(Columns::find);
     let columns = columns.unwrap_or_else(|| Err(ReadError::Malformed("no CSV".into())))?;
     let mut sims: BTreeMap<String, Option<ByteCount>> = BTreeMap::new();
+    let mut is_whole = true;
     for (place, record) in reader.records().enumerate() {
+        // One that cannot be read could be any SIM's, and every sum may lack it.
+        is_whole &= record.is_ok();
         let row = match &record {
             Ok(record) => columns.row(record, month),
             Err(_) => Err("not a readable row"),
@@ -122,7 +125,7 @@ fn read_file(
     page.records
         .extend(sims.into_iter().map(|(sim, used)| UsageRecord {
             line: LineId::Text(sim.into()),
-            usage: usage_in(Some(*month), used),
+            usage: usage_in(Some(*month), used.filter(|_| is_whole)),
         }));
     Ok(())
 }

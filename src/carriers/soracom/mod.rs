@@ -38,6 +38,9 @@ use crate::{
     device::{BillingCycle, CarrierDeviceId},
 };
 
+/// Largest page of `/query/sims` (its reference, `limit`).
+const MOST_PER_PAGE: u32 = 100;
+
 /// Asking for the export, and fetching it.
 const EXPORT_CALLS: u64 = 2;
 
@@ -134,7 +137,7 @@ impl Carrier for Soracom {
     }
 
     fn bulk_calls(&self, context: Context<'_>, devices: u64) -> u64 {
-        pages_of(devices, context.pages.devices) + EXPORT_CALLS
+        pages_of(devices, context.pages.devices.min(MOST_PER_PAGE)) + EXPORT_CALLS
     }
 
     fn get_device_info(
@@ -179,7 +182,7 @@ fn sims(context: Context<'_>) -> Sims {
 }
 
 fn listing(page_size: u32) -> Request {
-    Request::get("query/sims").with("limit", page_size)
+    Request::get("query/sims").with("limit", page_size.min(MOST_PER_PAGE))
 }
 
 fn account_id(account: &Account) -> Option<&str> {

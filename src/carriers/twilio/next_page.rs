@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use url::form_urlencoded;
 
 use super::wire::Meta;
-use crate::carriers::{ReadError, lenient::Field, paging::Next};
+use crate::carriers::{ReadError, paging::Next};
 
 const TOKEN: &str = "PageToken";
 
@@ -21,11 +21,13 @@ const MAX_TOKEN_BYTES: usize = 2_048;
 /// # Errors
 /// There is more and nobody knows where.
 pub(super) fn next_page(meta: &Meta<'_>) -> Result<Next, ReadError> {
-    let url = match &meta.next_page_url {
-        Field::Missing => return Ok(Next::End),
-        Field::Value(url) => url,
-        Field::Bad => return Err(nowhere()),
-    };
+    let url = meta.next_page_url.ok_or_else(|| {
+        ReadError::Malformed("nobody knows whether these are all rows: no `next_page_url`".into())
+    })?;
+    if url.get() == "null" {
+        return Ok(Next::End);
+    }
+    let url: String = serde_json::from_str(url.get()).map_err(|_| nowhere())?;
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let query = query.split('#').next().unwrap_or_default();
     let find = |name: &str| {
@@ -57,12 +59,28 @@ fn nowhere() -> ReadError {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use serde_json::value::RawValue;
+
     use super::*;
 
     fn next(url: &str) -> Result<Next, ReadError> {
+        let text = serde_json::to_string(url).unwrap();
+        let raw: &RawValue = serde_json::from_str(&text).unwrap();
         next_page(&Meta {
-            next_page_url: Field::Value(url.into()),
+            next_page_url: Some(raw),
         })
+    }
+
+    #[test]
+    fn null_is_the_end_and_an_answer_that_does_not_name_it_says_nothing() {
+        let end = serde_json::from_str("null").unwrap();
+        let next_page_url = Some(end);
+        assert_eq!(next_page(&Meta { next_page_url }), Ok(Next::End));
+        assert!(next_page(&Meta::default()).is_err());
+        let meta = |text| serde_json::from_str::<Meta<'_>>(text).unwrap();
+        assert_eq!(next_page(&meta(r#"{"next_page_url":null}"#)), Ok(Next::End));
+        assert!(next_page(&meta(r#"{"next_page_uri":"/x"}"#)).is_err());
+        assert!(next_page(&meta(r#"{"next_page_url":7}"#)).is_err());
     }
 
     #[test]

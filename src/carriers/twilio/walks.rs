@@ -101,6 +101,12 @@ impl Endpoint for Periods {
             latest = both.max_by_key(|line| line.usage.cycle_start);
             Ok::<_, String>(())
         });
+        // No period is one that has not begun; one that cannot be read would keep its SIM waiting for ever.
+        if latest.is_none()
+            && let Some(reason) = page.unreadable.pop()
+        {
+            return Err(ReadError::Malformed(reason));
+        }
         page.records.push(DeviceRecord {
             lines: latest.into_iter().collect(),
             ..DeviceRecord::of(self.0.clone())

@@ -6,7 +6,7 @@
 use std::{borrow::Cow, ops::RangeInclusive};
 
 use chrono::{DateTime, Datelike, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -38,8 +38,14 @@ pub(super) struct Listing<'a> {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct Meta<'a> {
-    #[serde(borrow)]
-    pub(super) next_page_url: Field<Cow<'a, str>>,
+    /// `null` is the end; an answer that does not name it at all says nothing.
+    #[serde(borrow, deserialize_with = "even_null")]
+    pub(super) next_page_url: Option<&'a RawValue>,
+}
+
+/// What the key holds, `null` included; without the key this is not called.
+fn even_null<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(value).map(Some)
 }
 
 /// A row of `Sims`, and the whole answer of `Sims/{Sid}`.

@@ -123,3 +123,31 @@ fn a_report_that_cannot_be_read_is_told_and_its_devices_are_asked_for_within_the
         assert_eq!((well.outcome, well.synced), (Outcome::Success, 3));
     });
 }
+
+#[test]
+fn while_a_report_is_broken_everyone_is_asked_for_in_turn() {
+    in_system(async {
+        let is_broken = Arc::new(AtomicBool::new(false));
+        let carrier = carrier(Arc::clone(&is_broken)).await;
+        let settings = [
+            ("carriers.twilio.requests_per_second", "1000"),
+            ("carriers.twilio.max_fallback_calls", "1"),
+        ];
+        let service = Service::new(&settings).await;
+        link(&service, &carrier).await;
+        let job = fleet::job(&service.app).await;
+        let first = fleet::sync_job_again(&service.app, &job).await;
+        assert_eq!(first.outcome, Outcome::Success, "{:?}", first.error);
+        is_broken.store(true, Ordering::SeqCst);
+        let before = carrier.seen().len();
+        for _ in 0..3 {
+            let report = fleet::sync_job_again(&service.app, &job).await;
+            assert_eq!((report.outcome, report.synced), (Outcome::Partial, 1));
+        }
+        let alone = carrier.seen().split_off(before);
+        let alone = alone.iter().filter_map(|seen| seen.query("Sim"));
+        let mut asked: Vec<_> = alone.map(str::to_owned).collect();
+        asked.sort_unstable();
+        assert_eq!(asked, (1..=3).map(sid).collect::<Vec<_>>());
+    });
+}
