@@ -194,15 +194,18 @@ impl Manifest {
         number.times(bytes.into())
     }
 
-    /// Bytes in one of this unit; `B` needs no entry.
+    /// Bytes in one of this unit; `B` needs no entry. In another case than the manifest's only where one unit alone
+    /// can be meant: an Mb is an eighth of an MB.
     pub(super) fn bytes_per(&self, unit: &str) -> Option<u64> {
         let unit = unit.trim();
         let known = self.units.iter();
-        let found = known
-            .filter(|(known, _)| known.eq_ignore_ascii_case(unit))
-            .map(|(_, bytes)| *bytes)
-            .next();
-        found.or_else(|| unit.eq_ignore_ascii_case("b").then_some(1))
+        let mut alike = known.filter(|(known, _)| known.eq_ignore_ascii_case(unit));
+        let exact = self.units.get(unit).copied();
+        exact.or_else(|| match (alike.next(), alike.next()) {
+            (Some((_, bytes)), None) => Some(*bytes),
+            (None, _) => (unit == "B").then_some(1),
+            (Some(_), Some(_)) => None,
+        })
     }
 
     fn time(&self, path: Option<&Path>, row: &Value, odd: &mut Oddities) -> Option<DateTime<Utc>> {
