@@ -6,4 +6,5 @@
 mod both_forms;
 mod cases;
 mod generated;
+mod mistakes;
 mod openapi;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::manifest::{AuthKind, CycleRule, Fields, Manifest};
 use crate::carriers::capability::{
-    Capabilities, Credentials, Detail, Due, Ended, Gives, Gone, Setting, Source, Text,
+    AccountId, Capabilities, Credentials, Detail, Due, Ended, Gives, Gone, Setting, Source, Text,
 };
 
 /// The table's line for any manifest.
@@ -15,7 +15,10 @@ pub(super) fn of_any() -> Capabilities {
         credentials: Credentials {
             api_key: manifest("what the manifest's [auth] wants"),
             api_secret: None,
-            account_id: None,
+            account_id: Some(AccountId {
+                what: manifest("where the manifest holds {account_id}"),
+                is_required: false,
+            }),
         },
         settings: Cow::Borrowed(&[Setting {
             name: Cow::Borrowed(super::MANIFEST),
@@ -39,11 +42,8 @@ pub(super) fn of_any() -> Capabilities {
 }
 
 pub(super) fn of(manifest: &Manifest) -> Capabilities {
-    let listed = manifest
-        .listing
-        .as_ref()
-        .map(|listing| &listing.get_ref().fields);
-    let single = manifest.single.get_ref().fields.as_ref().or(listed);
+    let listed = manifest.listing.as_ref().map(|listing| &listing.fields);
+    let single = manifest.single.fields.as_ref().or(listed);
     let source = |has: fn(&Fields) -> bool| match (listed.is_some_and(has), single.is_some_and(has))
     {
         (true, _) => Source::Listing,
@@ -81,7 +81,7 @@ pub(super) fn of(manifest: &Manifest) -> Capabilities {
             .map_or(Cow::Borrowed("as configured"), Cow::Owned),
         details: Cow::Owned(details(manifest, usage, [sim_status, network_status])),
         gone: match &manifest.listing {
-            Some(listing) if listing.get_ref().absent_is_deactivated => Gone::Deactivated,
+            Some(listing) if listing.absent_is_deactivated => Gone::Deactivated,
             _ => Gone::Unsaid,
         },
         ..of_any()
@@ -90,7 +90,7 @@ pub(super) fn of(manifest: &Manifest) -> Capabilities {
 
 /// The call for one device, for what only it says.
 fn details(manifest: &Manifest, usage: Source, statuses: [Source; 2]) -> Vec<Detail> {
-    let name = Cow::Owned(manifest.single.get_ref().path.clone());
+    let name = Cow::Owned(manifest.single.path.clone());
     let detail = |gives| Detail {
         name,
         gives,
@@ -106,7 +106,7 @@ fn details(manifest: &Manifest, usage: Source, statuses: [Source; 2]) -> Vec<Det
 }
 
 fn credentials(manifest: &Manifest) -> Credentials {
-    let auth = manifest.auth.get_ref();
+    let auth = &manifest.auth;
     let hint = auth
         .hint
         .clone()
@@ -118,9 +118,13 @@ fn credentials(manifest: &Manifest) -> Credentials {
         AuthKind::Basic => (text("user name"), Some(text("password"))),
         AuthKind::ClientCredentials => (text("client id"), Some(text("client secret"))),
     };
+    let account_id = manifest.needs_account_id();
     Credentials {
         api_key,
         api_secret,
-        account_id: None,
+        account_id: account_id.map(|key| AccountId {
+            what: Cow::Owned(format!("{{account_id}} of {key} in the manifest")),
+            is_required: true,
+        }),
     }
 }

@@ -1,20 +1,14 @@
 //! The manifest: a carrier with an ordinary REST API, described in TOML instead of code.
 //!
-//! Only its shape and what can be checked without asking anyone: a manifest that was read can be
-//! interpreted. A mistake is told with file, line, key, and what is allowed. `docs/custom-carriers.md` explains
-//! each key.
+//! Only its shape; what its parts ask of each other is `mistakes`', and where in the text they stand is
+//! `document.rs`'s. `docs/custom-carriers.md` explains each key.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Deserialize;
-use toml::Spanned;
 
 use super::wire::Path;
 use crate::device::{NetworkStatus, SimStatus};
-
-/// Characters of a manifest's name: it becomes a file's name.
-const NAME_CHARACTERS: &str = "letters, digits, - and _";
 
 /// A carrier's description.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,13 +16,13 @@ const NAME_CHARACTERS: &str = "letters, digits, - and _";
 pub(super) struct Manifest {
     /// As people write it.
     pub(super) name: String,
-    pub(super) base_url: Spanned<String>,
-    pub(super) auth: Spanned<Auth>,
+    pub(super) base_url: String,
+    pub(super) auth: Auth,
     pub(super) device: Device,
-    pub(super) listing: Option<Spanned<Listing>>,
-    pub(super) single: Spanned<Single>,
-    pub(super) usage: Option<Spanned<Report>>,
-    pub(super) device_usage: Option<Spanned<DeviceUsage>>,
+    pub(super) listing: Option<Listing>,
+    pub(super) single: Single,
+    pub(super) usage: Option<Report>,
+    pub(super) device_usage: Option<DeviceUsage>,
     pub(super) cycle: Cycle,
     /// Bytes in one of each unit that answers name.
     #[serde(default)]
@@ -300,94 +294,4 @@ pub(super) struct Limits {
     pub(super) page_size: Option<u32>,
     /// What it publishes, and where.
     pub(super) published: Option<String>,
-}
-
-/// A manifest that cannot be interpreted: where, and what is allowed there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ManifestError {
-    /// The manifest's name or file.
-    pub file: String,
-    /// From 1; `None` where the fault has no place.
-    pub line: Option<usize>,
-    /// What is wrong.
-    pub reason: String,
-}
-
-impl fmt::Display for ManifestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{} line {line}: {}", self.file, self.reason),
-            None => write!(f, "{}: {}", self.file, self.reason),
-        }
-    }
-}
-
-impl std::error::Error for ManifestError {}
-
-/// Reads a manifest; every mistake that can be told apart is told, the first of the file first.
-///
-/// # Errors
-/// [`ManifestError`]s, at least one.
-pub(super) fn parse(file: &str, text: &str) -> Result<Manifest, Vec<ManifestError>> {
-    let error = |line, reason| ManifestError {
-        file: file.to_owned(),
-        line,
-        reason,
-    };
-    let manifest: Manifest = toml::from_str(text).map_err(|found| {
-        let line = found.span().map(|span| line_of(text, span.start));
-        vec![error(line, one_line(&explain(text, &found)))]
-    })?;
-    let mut mistakes = manifest.mistakes();
-    mistakes.sort_by_key(|(at, _)| *at);
-    let mistakes: Vec<_> = mistakes
-        .into_iter()
-        .map(|(at, reason)| error(Some(line_of(text, at)), reason))
-        .collect();
-    if mistakes.is_empty() {
-        Ok(manifest)
-    } else {
-        Err(mistakes)
-    }
-}
-
-/// The parser's words, and the key that they are about where they name none.
-fn explain(text: &str, error: &toml::de::Error) -> String {
-    let message = error.message().to_owned();
-    let line = error.span().and_then(|span| {
-        let line = line_of(text, span.start);
-        text.lines().nth(line - 1)
-    });
-    match line.and_then(|line| line.split_once('=')) {
-        Some((key, _)) if !message.contains(&format!("`{}`", key.trim())) => {
-            format!("{}: {message}", key.trim())
-        }
-        _ => message,
-    }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at.min(text.len())]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1
-}
-
-/// Whether a manifest may be called so.
-///
-/// # Errors
-/// What names are made of.
-pub fn check_name(name: &str) -> Result<(), String> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if !name.is_empty() && name.len() <= 64 && name.bytes().all(is_plain) {
-        return Ok(());
-    }
-    Err(format!(
-        "a manifest's name has 1 to 64 characters: {NAME_CHARACTERS}"
-    ))
 }

@@ -2,18 +2,24 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `document.rs` | the manifest's text, and where in it mistakes are |
 //! | `manifest.rs` | the manifest's shape |
-//! | `mistakes.rs` | what its parts ask of each other |
+//! | `mistakes/` | what its parts ask of each other |
 //! | `capabilities.rs` | what follows from it |
+//! | `credentials.rs` | what requests prove themselves with |
+//! | `filling.rs` | placeholders, and of which time an answer is |
 //! | `wire.rs` | values by JSON paths |
-//! | `normalise.rs` | what they mean |
-//! | `walks.rs` | requests and rows |
+//! | `normalise.rs` | what values mean |
+//! | `walks.rs` | rows |
 //! | `pager.rs` | what comes after a page |
 //!
 //! A manifest lives as long as the process, like the carriers in code: walks and jobs borrow from it. A
 //! changed one is a new one, and the old one stays in memory, a few kilobytes.
 
 mod capabilities;
+mod credentials;
+mod document;
+mod filling;
 mod manifest;
 mod mistakes;
 mod normalise;
@@ -29,17 +35,18 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use self::manifest::{Absent, AuthKind, DeviceKind, Fields, Manifest};
-pub use self::manifest::{ManifestError, check_name};
+pub use self::document::{ManifestError, check_name};
+use self::filling::{Filling, Template};
+use self::manifest::{Absent, DeviceKind, Fields, Manifest};
 use self::pager::{PageSize, Pager};
-use self::walks::{Devices, Filling, Parts, Usage};
+use self::walks::{Devices, Parts, Usage};
 use crate::carriers::iccid::{has_valid_check_digit, looks_like_iccid};
 use crate::carriers::paging::Paged;
-use crate::carriers::token::{TokenAddress, TokenBody, bearer};
+use crate::carriers::token::bearer;
 use crate::carriers::walk::body_text;
 use crate::carriers::{
     Account, Answer, Authorization, BadAccount, BadDeviceName, Bulk, Capabilities, Carrier,
-    Context, DeviceRecord, LineId, ReadError, ReportScope, Token, TokenRequest, UsagePart,
+    Context, DeviceRecord, LineId, ReadError, ReportScope, Token, UsagePart,
     UsageReport, Walk, calendar, pages_of, rows,
 };
 use crate::device::{BillingCycle, CarrierDeviceId};
@@ -77,7 +84,7 @@ impl Custom {
         if let Some(known) = read.get(text) {
             return Ok(known);
         }
-        let manifest = manifest::parse(file, text)?;
+        let manifest = document::parse(file, text)?;
         let custom = Box::leak(Box::new(Self {
             capabilities: capabilities::of(&manifest),
             manifest: Some(Box::leak(Box::new(manifest))),
@@ -89,14 +96,6 @@ impl Custom {
     /// Only the registry's entry has none, and its `base_url` refuses every account before anything is asked.
     fn manifest(&self) -> Result<&'static Manifest, BadAccount> {
         self.manifest.ok_or_else(no_manifest)
-    }
-}
-
-fn page_size(manifest: &Manifest, asked: u32) -> PageSize {
-    let most = manifest.limits.page_size;
-    PageSize {
-        asked: most.map_or(asked, |most| most.min(asked)),
-        is_served: most.is_some(),
     }
 }
 
@@ -121,51 +120,11 @@ impl Carrier for Custom {
     }
 
     fn base_url(&self, _: &Account) -> Result<Cow<'_, str>, BadAccount> {
-        Ok(Cow::Borrowed(self.manifest()?.base_url.get_ref()))
+        Ok(Cow::Borrowed(&self.manifest()?.base_url))
     }
 
     fn authorize(&self, account: &Account) -> Result<Authorization, BadAccount> {
-        let auth = self.manifest()?.auth.get_ref();
-        let secret = || {
-            let hint = auth
-                .hint
-                .as_deref()
-                .unwrap_or("see the carrier's documentation");
-            account.api_secret.clone().ok_or_else(|| {
-                BadAccount(format!(
-                    "api_secret is missing; this carrier wants two halves ({hint})"
-                ))
-            })
-        };
-        Ok(match auth.kind {
-            AuthKind::Bearer => Authorization::bearer(&account.api_key),
-            AuthKind::Basic => Authorization::Basic {
-                user: expose(&account.api_key).to_owned(),
-                password: secret()?,
-            },
-            AuthKind::Header => {
-                let name = auth.header.clone().unwrap_or_default().to_lowercase();
-                let value = match &auth.prefix {
-                    Some(prefix) => format!("{prefix} {}", expose(&account.api_key)).into(),
-                    None => account.api_key.clone(),
-                };
-                Authorization::Headers(vec![(Cow::Owned(name), value)])
-            }
-            AuthKind::ClientCredentials => {
-                let path = auth.token_path.clone().unwrap_or_default();
-                let path = path.trim_matches('/').to_owned();
-                let text = |text: &'static str| SecretString::from(text);
-                Authorization::Token(TokenRequest {
-                    address: TokenAddress::Below(Cow::Owned(path)),
-                    basic: None,
-                    body: TokenBody::Form(vec![
-                        (Cow::Borrowed("grant_type"), text("client_credentials")),
-                        (Cow::Borrowed("client_id"), account.api_key.clone()),
-                        (Cow::Borrowed("client_secret"), secret()?),
-                    ]),
-                })
-            }
-        })
+        credentials::authorize(self.manifest()?, account)
     }
 
     fn read_token(&self, answer: &Answer<'_>) -> Result<Token, ReadError> {
@@ -209,9 +168,10 @@ impl Carrier for Custom {
 
     fn get_bulk_usage(&self, context: Context<'_>) -> Option<UsageReport> {
         let manifest = self.manifest?;
-        let report = manifest.usage.as_ref()?.get_ref();
+        let report = manifest.usage.as_ref()?;
         let cycle = calendar::month(context.now)?;
-        let rows = page_size(manifest, context.pages.usage);
+        let template = Template::of(&report.path, &report.query);
+        let rows = PageSize::of(&manifest.limits, context.pages.usage, template);
         let filling = Filling {
             context,
             page_size: rows.asked,
@@ -219,7 +179,7 @@ impl Carrier for Custom {
             cycle: Some(cycle),
         };
         let pager = Pager::new(&report.paging, rows);
-        let first = pager.first(filling.request(&report.path, &report.query, "usage"));
+        let first = pager.first(filling.request(template, "usage"));
         let endpoint = Usage {
             manifest,
             rows: &report.rows,
@@ -227,7 +187,9 @@ impl Carrier for Custom {
             used: &report.used,
             part: report.part.as_ref(),
             pager,
-            cycle: Some(cycle),
+            window: filling.window(template),
+            cycle,
+            has_missed_its_month: false,
             sums: HashMap::new(),
         };
         Some(UsageReport {
@@ -243,7 +205,8 @@ impl Carrier for Custom {
         let Some(manifest) = self.manifest else {
             return 0;
         };
-        let pages = |asked: u32| pages_of(devices, page_size(manifest, asked).asked);
+        let most = manifest.limits.page_size.unwrap_or(u32::MAX);
+        let pages = |asked: u32| pages_of(devices, asked.min(most));
         let listing = manifest.listing.as_ref();
         let listing = listing.map_or(0, |_| pages(context.pages.devices));
         let report = manifest.usage.as_ref();
@@ -268,8 +231,9 @@ impl Carrier for Custom {
         cycle: &BillingCycle,
     ) -> Option<Box<dyn Walk<UsagePart>>> {
         let manifest = self.manifest?;
-        let usage = manifest.device_usage.as_ref()?.get_ref();
-        let rows = page_size(manifest, context.pages.usage);
+        let usage = manifest.device_usage.as_ref()?;
+        let template = Template::of(&usage.path, &usage.query);
+        let rows = PageSize::of(&manifest.limits, context.pages.usage, template);
         let filling = Filling {
             context,
             page_size: rows.asked,
@@ -277,13 +241,14 @@ impl Carrier for Custom {
             cycle: Some(*cycle),
         };
         let pager = Pager::new(&usage.paging, rows);
-        let first = pager.first(filling.request(&usage.path, &usage.query, "usage"));
+        let first = pager.first(filling.request(template, "usage"));
         let endpoint = Parts {
             manifest,
             rows: &usage.rows,
             used: &usage.used,
             part: usage.part.as_ref(),
             pager,
+            window: filling.window(template),
         };
         Some(Box::new(Paged::new(
             endpoint,
@@ -300,11 +265,6 @@ struct TokenAnswer {
     expires_in: Option<u64>,
 }
 
-fn expose(secret: &SecretString) -> &str {
-    use secrecy::ExposeSecret;
-    secret.expose_secret()
-}
-
 /// The first page of the listing, and those after it unless only it is wanted.
 fn listing(
     manifest: &'static Manifest,
@@ -313,8 +273,9 @@ fn listing(
     only_first: bool,
 ) -> Paged<Devices> {
     #[expect(clippy::expect_used, reason = "callers have looked")]
-    let listing = manifest.listing.as_ref().expect("a listing").get_ref();
-    let rows = page_size(manifest, asked);
+    let listing = manifest.listing.as_ref().expect("a listing");
+    let template = Template::of(&listing.path, &listing.query);
+    let rows = PageSize::of(&manifest.limits, asked, template);
     let filling = Filling {
         context,
         page_size: rows.asked,
@@ -322,7 +283,7 @@ fn listing(
         cycle: None,
     };
     let mut pager = Pager::new(&listing.paging, rows);
-    let first = pager.first(filling.request(&listing.path, &listing.query, "list"));
+    let first = pager.first(filling.request(template, "list"));
     if only_first {
         pager = Pager::of_one_page();
     }
@@ -331,6 +292,7 @@ fn listing(
         rows: &listing.rows,
         fields: &listing.fields,
         pager,
+        window: filling.window(template),
         asked: None,
     };
     if only_first {
@@ -345,10 +307,11 @@ fn single(
     context: Context<'_>,
     device: &CarrierDeviceId,
 ) -> Box<dyn Walk<DeviceRecord>> {
-    let single = manifest.single.get_ref();
+    let single = &manifest.single;
     let Some(fields) = single_fields(manifest) else {
         return Box::new(Nothing);
     };
+    let template = Template::of(&single.path, &single.query);
     let filling = Filling {
         context,
         page_size: 1,
@@ -360,16 +323,17 @@ fn single(
         rows: &single.row,
         fields,
         pager: Pager::of_one_page(),
+        window: filling.window(template),
         asked: Some(device.clone()),
     };
-    let request = filling.request(&single.path, &single.query, "device");
+    let request = filling.request(template, "device");
     Box::new(Paged::once(endpoint, request))
 }
 
 fn single_fields(manifest: &Manifest) -> Option<&Fields> {
     let listing = manifest.listing.as_ref();
-    let listed = listing.map(|listing| &listing.get_ref().fields);
-    manifest.single.get_ref().fields.as_ref().or(listed)
+    let listed = listing.map(|listing| &listing.fields);
+    manifest.single.fields.as_ref().or(listed)
 }
 
 /// A device that no carrier has: "not found" says that the credentials work.

@@ -13,8 +13,8 @@ use crate::carriers::quantity::Decimal;
 use crate::carriers::record::{CycleStart, LineUsage};
 use crate::carriers::rows::quote;
 use crate::carriers::walk::note_unmapped;
-use crate::carriers::{Answer, DeviceRecord, LineId, LineRecord};
-use crate::device::{ByteCount, CarrierDeviceId, CycleSource, DeviceInfo};
+use crate::carriers::{DeviceRecord, LineId, LineRecord};
+use crate::device::{BillingCycle, ByteCount, CarrierDeviceId, CycleSource, DeviceInfo};
 
 /// In `network_status_when`: a state of the SIM that is not in `sim_status`.
 const ANY: &str = "*";
@@ -35,7 +35,7 @@ impl Oddities {
 }
 
 impl Manifest {
-    /// A device's row.
+    /// A device's row; `month` is the one that a calendar's usage in it is of.
     ///
     /// # Errors
     /// In words: nobody knows which device it is.
@@ -43,7 +43,7 @@ impl Manifest {
         &self,
         fields: &Fields,
         row: &Value,
-        answer: &Answer<'_>,
+        month: Option<BillingCycle>,
         odd: &mut Oddities,
     ) -> Result<DeviceRecord, String> {
         let Field::Value(name) = fields.device.text(row) else {
@@ -66,7 +66,7 @@ impl Manifest {
         };
         let line = LineRecord {
             line: LineId::Text(device.as_str().into()),
-            usage: self.line_usage(fields, row, answer, odd),
+            usage: self.line_usage(fields, row, month, odd),
         };
         Ok(DeviceRecord {
             also: also.and_then(|also| CarrierDeviceId::parse(&also).ok()),
@@ -134,7 +134,7 @@ impl Manifest {
         &self,
         fields: &Fields,
         row: &Value,
-        answer: &Answer<'_>,
+        month: Option<BillingCycle>,
         odd: &mut Oddities,
     ) -> LineUsage {
         let mut amount = |amount: Option<&Amount>| self.bytes(amount?, row, odd);
@@ -142,7 +142,7 @@ impl Manifest {
         match self.cycle.rule {
             CycleRule::CalendarMonth if fields.used.is_some() => LineUsage {
                 limit,
-                ..calendar::usage_in(calendar::month_of(answer), used)
+                ..calendar::usage_in(month, used)
             },
             CycleRule::CalendarMonth => LineUsage {
                 limit,
@@ -194,15 +194,18 @@ impl Manifest {
         number.times(bytes.into())
     }
 
-    /// Bytes in one of this unit; `B` needs no entry.
+    /// Bytes in one of this unit; `B` needs no entry. In another case than the manifest's only where one unit alone
+    /// can be meant: an Mb is an eighth of an MB.
     pub(super) fn bytes_per(&self, unit: &str) -> Option<u64> {
         let unit = unit.trim();
         let known = self.units.iter();
-        let found = known
-            .filter(|(known, _)| known.eq_ignore_ascii_case(unit))
-            .map(|(_, bytes)| *bytes)
-            .next();
-        found.or_else(|| unit.eq_ignore_ascii_case("b").then_some(1))
+        let mut alike = known.filter(|(known, _)| known.eq_ignore_ascii_case(unit));
+        let exact = self.units.get(unit).copied();
+        exact.or_else(|| match (alike.next(), alike.next()) {
+            (Some((_, bytes)), None) => Some(*bytes),
+            (None, _) => (unit == "B").then_some(1),
+            (Some(_), Some(_)) => None,
+        })
     }
 
     fn time(&self, path: Option<&Path>, row: &Value, odd: &mut Oddities) -> Option<DateTime<Utc>> {

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use serde_json::Value;
 use url::Url;
 
-use super::manifest::{Paging, PagingKind};
+use super::filling::{PAGE_SIZE, Template};
+use super::manifest::{Limits, Paging, PagingKind};
 use super::wire::Path;
 use crate::carriers::lenient::Field;
 use crate::carriers::paging::Next;
@@ -20,7 +21,7 @@ use crate::carriers::{Answer, ReadError};
 pub(super) struct PageSize {
     /// Asked for.
     pub(super) asked: u32,
-    /// Whether the carrier is known to serve as many, so that a page of fewer is the last.
+    /// Whether the carrier is known to serve as many and is asked for them, so that a page of fewer is the last.
     pub(super) is_served: bool,
 }
 
@@ -33,6 +34,17 @@ pub(super) struct Pager {
     read: u64,
     /// Whether any page has named the next one.
     has_led_on: bool,
+}
+
+impl PageSize {
+    /// Of this request: `asked` or as many as the carrier serves.
+    pub(super) fn of(limits: &Limits, asked: u32, template: Template<'_>) -> Self {
+        let most = limits.page_size;
+        Self {
+            asked: most.map_or(asked, |most| most.min(asked)),
+            is_served: most.is_some() && template.holds(PAGE_SIZE),
+        }
+    }
 }
 
 impl Pager {
@@ -108,9 +120,10 @@ impl Pager {
         Next::Page(vec![(Cow::Owned(name), value)])
     }
 
-    /// What the answer tells of how much there is.
+    /// What the answer tells of how much there is; a header tells of pages only.
     fn total(&self, path: Option<&Path>, answer: &Answer<'_>, body: &Value) -> Option<u64> {
         let header = self.paging.total_pages_header.as_deref();
+        let header = header.filter(|_| self.paging.kind == PagingKind::Page);
         let in_body = path.and_then(|path| path.scalar::<u64>(body).value());
         in_body.or_else(|| answer.number(header?))
     }

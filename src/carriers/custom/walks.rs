@@ -1,11 +1,8 @@
-//! The walks of a manifest: its paths and queries filled in, its rows read. How pages follow each other is
-//! `pager.rs`'s.
+//! The walks of a manifest: its rows read. What is asked is `filling.rs`'s, how pages follow each other `pager.rs`'s.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
-
+use super::filling::Window;
 use super::manifest::{Amount, Fields, Manifest};
 use super::normalise::Oddities;
 use super::pager::Pager;
@@ -13,66 +10,10 @@ use super::wire::{Path, json};
 use crate::carriers::calendar;
 use crate::carriers::lenient::Field;
 use crate::carriers::paging::{Endpoint, Next};
-use crate::carriers::request::{Request, Target};
 use crate::carriers::{
-    Answer, Context, DeviceRecord, LineId, Page, ReadError, UsagePart, UsageRecord,
+    Answer, DeviceRecord, LineId, Page, ReadError, UsagePart, UsageRecord,
 };
 use crate::device::{BillingCycle, ByteCount, CarrierDeviceId};
-
-/// What placeholders stand for in one request.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Filling<'a> {
-    pub(super) context: Context<'a>,
-    pub(super) page_size: u32,
-    /// As addresses name it.
-    pub(super) device: Option<&'a str>,
-    pub(super) cycle: Option<BillingCycle>,
-}
-
-impl Filling<'_> {
-    /// The request of a path and query of the manifest.
-    pub(super) fn request(
-        &self,
-        path: &str,
-        query: &BTreeMap<String, String>,
-        class: &'static str,
-    ) -> Request {
-        let segment = |part: &str| self.fill(part);
-        let parts = path.trim_matches('/').split('/');
-        let query = query.iter();
-        Request {
-            endpoint: Cow::Owned(path.trim_matches('/').to_owned()),
-            class: Cow::Borrowed(class),
-            to: Target::Below(parts.map(segment).collect()),
-            query: query
-                .map(|(name, value)| (Cow::Owned(name.clone()), self.fill(value)))
-                .collect(),
-            body: None,
-        }
-    }
-
-    fn fill(&self, text: &str) -> String {
-        if !text.contains('{') {
-            return text.to_owned();
-        }
-        let cycle = self.cycle.or_else(|| calendar::month(self.context.now));
-        let at = |pick: fn(&BillingCycle) -> DateTime<Utc>| cycle.as_ref().map(pick);
-        let (start, end) = (at(BillingCycle::start), at(BillingCycle::end));
-        let words = |time: Option<DateTime<Utc>>, form: &str| {
-            time.map(|time| time.format(form).to_string())
-                .unwrap_or_default()
-        };
-        let account = self.context.account.account_id.as_deref();
-        text.replace("{page_size}", &self.page_size.to_string())
-            .replace("{account_id}", account.unwrap_or_default())
-            .replace("{month}", &words(start, "%Y-%m"))
-            .replace("{start}", &words(start, "%Y-%m-%dT%H:%M:%SZ"))
-            .replace("{end}", &words(end, "%Y-%m-%dT%H:%M:%SZ"))
-            .replace("{start_unix}", &words(start, "%s"))
-            .replace("{end_unix}", &words(end, "%s"))
-            .replace("{device}", self.device.unwrap_or_default())
-    }
-}
 
 /// Rows of devices: the listing, or the answer about one.
 #[derive(Debug)]
@@ -81,6 +22,7 @@ pub(super) struct Devices {
     pub(super) rows: &'static Path,
     pub(super) fields: &'static Fields,
     pub(super) pager: Pager,
+    pub(super) window: Window,
     /// The device that was asked for.
     pub(super) asked: Option<CarrierDeviceId>,
 }
@@ -99,8 +41,9 @@ impl Endpoint for Devices {
             None => self.rows.rows(&body)?,
         };
         let mut odd = Oddities::default();
+        let month = self.window.cycle_of(answer);
         for (place, row) in rows.iter().enumerate() {
-            match self.manifest.device(self.fields, row, answer, &mut odd) {
+            match self.manifest.device(self.fields, row, month, &mut odd) {
                 Ok(record) => page.records.push(record),
                 Err(reason) => page.unreadable(|| format!("row {}: {reason}", place + 1)),
             }
@@ -138,7 +81,11 @@ pub(super) struct Usage {
     pub(super) used: &'static Amount,
     pub(super) part: Option<&'static Path>,
     pub(super) pager: Pager,
-    pub(super) cycle: Option<BillingCycle>,
+    pub(super) window: Window,
+    /// The month that it is asked for as.
+    pub(super) cycle: BillingCycle,
+    /// Whether a page was of another month.
+    pub(super) has_missed_its_month: bool,
     pub(super) sums: HashMap<String, Sum>,
 }
 
@@ -201,6 +148,8 @@ impl Endpoint for Usage {
             sum.add(part, used);
         }
         tell(page, odd, rows.len());
+        self.has_missed_its_month |= self.window.cycle_of(answer) != Some(self.cycle);
+        let next = self.pager.next(answer, &body, rows.len())?;
         if self.sums.values().any(|sum| sum.has_rows_alike) {
             page.notices.push(
                 "a device has several rows in the usage report; its usage is unknown until usage.part names \
@@ -208,18 +157,28 @@ impl Endpoint for Usage {
                     .to_owned(),
             );
         }
-        let next = self.pager.next(answer, &body, rows.len())?;
         if next == Next::End {
-            let cycle = self.cycle;
-            let sums = std::mem::take(&mut self.sums).into_iter();
-            page.records = sums
-                .map(|(device, sum)| UsageRecord {
-                    line: LineId::Text(device.into()),
-                    usage: calendar::usage_in(cycle, sum.total()),
-                })
-                .collect();
+            self.hand_over(page);
         }
         Ok(next)
+    }
+}
+
+impl Usage {
+    fn hand_over(&mut self, page: &mut Page<UsageRecord>) {
+        let sums = std::mem::take(&mut self.sums);
+        if self.has_missed_its_month {
+            // Not complete either: what it leaves out has used nothing in nobody knows which month.
+            page.unreadable(|| "a month ended before the usage report was read".to_owned());
+            return;
+        }
+        let sums = sums.into_iter();
+        page.records = sums
+            .map(|(device, sum)| UsageRecord {
+                line: LineId::Text(device.into()),
+                usage: calendar::usage_in(Some(self.cycle), sum.total()),
+            })
+            .collect();
     }
 }
 
@@ -231,6 +190,7 @@ pub(super) struct Parts {
     pub(super) used: &'static Amount,
     pub(super) part: Option<&'static Path>,
     pub(super) pager: Pager,
+    pub(super) window: Window,
 }
 
 impl Endpoint for Parts {
@@ -240,12 +200,15 @@ impl Endpoint for Parts {
         let body = json(answer.body)?;
         let rows = self.rows.rows(&body)?;
         let mut odd = Oddities::default();
+        let is_in_time = self.window.cycle_of(answer).is_some();
         for row in &rows {
+            let used = self.manifest.bytes(self.used, row, &mut odd);
             let id = self.part.and_then(|part| part.text(row).value());
             page.records.push(UsagePart {
                 id: id.map(String::into_boxed_str),
                 line: None,
-                used: self.manifest.bytes(self.used, row, &mut odd),
+                // More than a part is in one that was read after its cycle.
+                used: used.filter(|_| is_in_time),
             });
         }
         tell(page, odd, rows.len());

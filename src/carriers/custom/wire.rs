@@ -85,6 +85,26 @@ impl Path {
         Ok(rows)
     }
 
+    /// Whether its rows are all that one list holds: names and places alone lead there, and nothing in it is left
+    /// out.
+    pub(super) fn is_of_one_list(&self) -> bool {
+        let text = self.text.trim_end();
+        let list = text.strip_suffix("[*]").or_else(|| text.strip_suffix(".*"));
+        let mut quote = None;
+        let mut last = ' ';
+        for now in list.unwrap_or(text).chars() {
+            match (quote, now) {
+                (Some(open), now) if now == open && last != '\\' => quote = None,
+                (None, '\'' | '"') => quote = Some(now),
+                (None, '*' | '?' | ':' | ',') => return false,
+                (None, '.') if last == '.' => return false,
+                _ => {}
+            }
+            last = if last == '\\' { ' ' } else { now };
+        }
+        true
+    }
+
     /// The one object that it leads to.
     ///
     /// # Errors

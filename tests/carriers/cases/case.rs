@@ -7,13 +7,12 @@ use std::{
 };
 
 use carrier_sync::{
-    carriers::{Answer, Bulk, Carrier, DeviceRecord, ReadError, Request, Target, Walk},
+    carriers::{Bulk, Carrier, DeviceRecord, ReadError, Request, Target, Walk},
     sync::{
         book::UsageBook,
         merge::{Merged, add_detail, merge, sum_parts},
     },
 };
-use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
@@ -83,16 +82,13 @@ impl Outcome {
         &mut self,
         function: &'static str,
         walk: &mut dyn Walk<T>,
-        answers: &mut Answers,
+        answers: &mut Answers<'_>,
     ) -> (Vec<T>, bool) {
         let mut records = Vec::new();
         while let Some(request) = walk.request() {
             self.requests.push(text_of(&request));
             let (body, headers) = answers.next(function);
-            let answer = Answer {
-                headers: &headers,
-                ..Answer::of(&body, answers.now)
-            };
+            let answer = answers.given.answer(&body, &headers);
             match walk.read(&answer) {
                 Ok(page) => {
                     records.extend(page.records);
@@ -141,23 +137,16 @@ fn text_of(request: &Request) -> String {
 }
 
 pub(crate) fn run(carrier: &dyn Carrier, case: &Path) -> Outcome {
-    let given: Given = match fs::read(case.join("account.json")) {
-        Ok(json) => serde_json::from_slice(&json).unwrap(),
-        Err(_) => Given::default(),
-    };
+    let given = Given::of(case);
     let account = given.account();
     let context = given.context(&account);
-    let mut answers = Answers::of(case, given.now());
+    let mut answers = Answers::of(case, &given);
     let mut out = Outcome::default();
     let mut book = UsageBook::default();
     let mut devices: Vec<DeviceRecord> = Vec::new();
     if answers.has("read_token") {
         let (body, headers) = answers.next("read_token");
-        let answer = Answer {
-            headers: &headers,
-            ..Answer::of(&body, given.now())
-        };
-        match carrier.read_token(&answer) {
+        match carrier.read_token(&given.answer(&body, &headers)) {
             Ok(token) => out.token = Some(token_json(&token)),
             Err(error) => drop(out.errors.insert("read_token", text_of_error(&error))),
         }
@@ -278,13 +267,13 @@ fn device_json(record: DeviceRecord, book: &UsageBook) -> Value {
 }
 
 /// The answer files of a case, in the order of their numbers.
-struct Answers {
+struct Answers<'a> {
     files: BTreeMap<&'static str, VecDeque<(u32, PathBuf)>>,
-    now: DateTime<Utc>,
+    given: &'a Given,
 }
 
-impl Answers {
-    fn of(case: &Path, now: DateTime<Utc>) -> Self {
+impl<'a> Answers<'a> {
+    fn of(case: &Path, given: &'a Given) -> Self {
         let mut answers: BTreeMap<_, VecDeque<(u32, PathBuf)>> = BTreeMap::new();
         let paths = entries(case);
         let stray = stray_headers(&paths);
@@ -313,7 +302,7 @@ impl Answers {
         }
         Self {
             files: answers,
-            now,
+            given,
         }
     }
 
@@ -353,7 +342,7 @@ pub(crate) fn stray_headers(paths: &[PathBuf]) -> Vec<&PathBuf> {
 }
 
 /// `Name: value`, a line each.
-fn headers_of(text: &str) -> HeaderMap {
+pub(crate) fn headers_of(text: &str) -> HeaderMap {
     let line = |line: &str| {
         let (name, value) = line.split_once(':').expect("Name: value");
         let name: HeaderName = name.trim().parse().unwrap();

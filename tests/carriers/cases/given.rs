@@ -1,8 +1,12 @@
 //! What a case asks with; `account.json` names what differs.
 
-use carrier_sync::carriers::{Account, Context, LineId, PageSizes};
+use std::fs;
+use std::path::Path;
+
+use carrier_sync::carriers::{Account, Answer, Context, LineId, PageSizes};
 use carrier_sync::device::{BillingCycle, CarrierDeviceId, CycleSource};
 use chrono::{DateTime, Utc};
+use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -16,8 +20,11 @@ pub(super) struct Given {
     device: String,
     /// A number is a numbered line, a text a named one.
     line: Value,
-    /// When the sync began and every answer came.
+    /// When the sync began.
     now: DateTime<Utc>,
+    /// When every answer was asked for and had come; `now` unless said.
+    sent_at: Option<DateTime<Utc>>,
+    read_at: Option<DateTime<Utc>>,
     /// The cycle that `get_usage` is asked for.
     cycle_start: DateTime<Utc>,
     cycle_end: DateTime<Utc>,
@@ -38,6 +45,8 @@ impl Default for Given {
             device: "1".into(),
             line: 5_608_542.into(),
             now: "2025-10-01T12:00:00Z".parse().unwrap(),
+            sent_at: None,
+            read_at: None,
             cycle_start: "2025-09-11T17:24:48Z".parse().unwrap(),
             cycle_end: "2025-10-11T17:24:43Z".parse().unwrap(),
             is_common_cycle: false,
@@ -49,6 +58,14 @@ impl Default for Given {
 }
 
 impl Given {
+    /// What a case asks with.
+    pub(super) fn of(case: &Path) -> Self {
+        match fs::read(case.join("account.json")) {
+            Ok(json) => serde_json::from_slice(&json).unwrap(),
+            Err(_) => Self::default(),
+        }
+    }
+
     pub(super) fn account(&self) -> Account {
         Account {
             api_key: self.api_key.clone().into(),
@@ -71,8 +88,14 @@ impl Given {
         }
     }
 
-    pub(super) fn now(&self) -> DateTime<Utc> {
-        self.now
+    /// An answer as this case dates it.
+    pub(super) fn answer<'a>(&self, body: &'a [u8], headers: &'a HeaderMap) -> Answer<'a> {
+        Answer {
+            body,
+            headers,
+            sent_at: self.sent_at.unwrap_or(self.now),
+            read_at: self.read_at.unwrap_or(self.now),
+        }
     }
 
     pub(super) fn device(&self) -> CarrierDeviceId {
