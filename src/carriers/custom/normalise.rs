@@ -32,6 +32,24 @@ impl Oddities {
     fn missed(&mut self, path: &Path) {
         *self.nowhere.entry(path.as_str().to_owned()).or_default() += 1;
     }
+
+    /// What a path led to; what cannot be read is told, and is as good as missing.
+    fn note<T>(&mut self, path: &Path, what: &str, read: Field<T>) -> Option<T> {
+        match read {
+            Field::Value(value) => return Some(value),
+            Field::Missing => self.missed(path),
+            Field::Bad => {
+                let text = format!("{} leads to no {what}", path.as_str());
+                note_unmapped(&mut self.unmapped, text);
+            }
+        }
+        None
+    }
+
+    /// The text that a path leads to.
+    pub(super) fn text(&mut self, path: &Path, row: &Value) -> Option<String> {
+        self.note(path, "text", path.text(row))
+    }
 }
 
 impl Manifest {
