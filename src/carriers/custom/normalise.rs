@@ -159,10 +159,13 @@ impl Manifest {
         let mut amount = |amount: Option<&Amount>| self.bytes(amount?, row, odd);
         let (used, limit) = (amount(fields.used.as_ref()), amount(fields.limit.as_ref()));
         match self.cycle.rule {
-            CycleRule::CalendarMonth if fields.used.is_some() => LineUsage {
-                limit,
-                ..calendar::usage_in(month, used)
-            },
+            // Without a cycle, usage that is asked for by itself could not be asked for.
+            CycleRule::CalendarMonth if fields.used.is_some() || self.device_usage.is_some() => {
+                LineUsage {
+                    limit,
+                    ..calendar::usage_in(month, used)
+                }
+            }
             CycleRule::CalendarMonth => LineUsage {
                 limit,
                 ..LineUsage::default()
