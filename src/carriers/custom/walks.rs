@@ -135,6 +135,8 @@ impl Endpoint for Usage {
     ) -> Result<Next, ReadError> {
         let body = json(answer.body)?;
         let rows = self.rows.rows(&body)?;
+        // Before anything is added up: a page that is refused is asked for again.
+        let next = self.pager.next(answer, &body, rows.len())?;
         let mut odd = Oddities::default();
         for (place, row) in rows.iter().enumerate() {
             let Field::Value(device) = self.device.text(row) else {
@@ -155,7 +157,6 @@ impl Endpoint for Usage {
         }
         tell(page, odd, rows.len());
         self.has_missed_its_month |= self.window.cycle_of(answer) != Some(self.cycle);
-        let next = self.pager.next(answer, &body, rows.len())?;
         if self.sums.values().any(|sum| sum.has_rows_alike) {
             page.notices.push(ROWS_ALIKE.to_owned());
         }

@@ -67,6 +67,10 @@ fn script(report: &str, seen: &Seen) -> Reply {
             let sims: Vec<_> = (1..=3).map(sim).collect();
             json(&format!(r#"{{"sims":[{}]}}"#, sims.join(",")))
         }
+        // Page after page empty, though there are more: the carrier has lost them.
+        ["usage"] if seen.query("page").is_some_and(|page| page != "1") => {
+            json(r#"{"pages":3,"rows":[]}"#)
+        }
         ["usage"] => json(report),
         ["sims", id] => json(&sim(id.parse().unwrap())),
         ["sims", id, "usage"] => json(&format!(
@@ -164,5 +168,20 @@ fn usage_is_asked_for_alone_where_a_report_that_would_mean_zero_broke_off() {
         let report = service.sync().await;
         assert_eq!(report.outcome, Outcome::Success, "{:?}", report.error);
         assert_eq!(used(service).await, [Some(1_000), Some(2_000), Some(3_000)]);
+    });
+}
+
+/// The client asks for it again, and however often it is empty it is no end: those behind it have not used nothing.
+#[test]
+fn an_empty_page_before_the_last_is_no_end_however_often_it_comes() {
+    in_system(async {
+        let carrier = carrier(r#"{"pages":3,"rows":[{"sim":1,"bytes":1000}]}"#).await;
+        let paged = r#"paging = { kind = "page", parameter = "page", total_pages = "$.pages" }"#;
+        let manifest = format!("{MANIFEST}{}{paged}", REPORT.replace("ABSENT", "zero"));
+        let Linked { service, .. } = &service(&manifest, &carrier, "0").await;
+        let report = service.sync().await;
+        assert_eq!(report.outcome, Outcome::Success, "{:?}", report.error);
+        assert_eq!(used(service).await, [Some(1_000), Some(2_000), Some(3_000)]);
+        assert!(carrier.count("/usage") > 2, "asked again");
     });
 }
