@@ -53,6 +53,7 @@ pub(super) fn of(manifest: &Manifest) -> Capabilities {
     let usage = match source(|fields| fields.used.is_some()) {
         Source::Listing => Source::Listing,
         _ if manifest.usage.is_some() => Source::Report,
+        Source::Nowhere if manifest.device_usage.is_some() => Source::PerDevice,
         other => other,
     };
     let network_status = source(|fields| fields.network_status.is_some());
@@ -88,8 +89,12 @@ pub(super) fn of(manifest: &Manifest) -> Capabilities {
     }
 }
 
-/// The call for one device, for what only it says.
+/// The call for one device, for what only it says; usage that has a call of its own is asked for after it, in the
+/// same turn. Without a listing every device is asked for anyway.
 fn details(manifest: &Manifest, usage: Source, statuses: [Source; 2]) -> Vec<Detail> {
+    if manifest.listing.is_none() {
+        return Vec::new();
+    }
     let name = Cow::Owned(manifest.single.path.clone());
     let detail = |gives| Detail {
         name,

@@ -9,6 +9,7 @@
 //! | `credentials.rs` | what requests prove themselves with |
 //! | `filling.rs` | placeholders, and of which time an answer is |
 //! | `wire.rs` | values by JSON paths |
+//! | `instant.rs` | instants as carriers write them |
 //! | `normalise.rs` | what values mean |
 //! | `walks.rs` | rows |
 //! | `pager.rs` | what comes after a page |
@@ -20,6 +21,7 @@ mod capabilities;
 mod credentials;
 mod document;
 mod filling;
+mod instant;
 mod manifest;
 mod mistakes;
 mod normalise;

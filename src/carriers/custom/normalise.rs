@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::manifest::{Amount, CycleRule, DeviceKind, Fields, Manifest, NetworkWord, TimeNumbers};
+use super::instant::instant;
+use super::manifest::{Amount, CycleRule, DeviceKind, Fields, Manifest, NetworkWord};
 use super::wire::Path;
 use crate::carriers::calendar;
 use crate::carriers::lenient::Field;
@@ -32,6 +33,24 @@ impl Oddities {
     fn missed(&mut self, path: &Path) {
         *self.nowhere.entry(path.as_str().to_owned()).or_default() += 1;
     }
+
+    /// What a path led to; what cannot be read is told, and is as good as missing.
+    fn note<T>(&mut self, path: &Path, what: &str, read: Field<T>) -> Option<T> {
+        match read {
+            Field::Value(value) => return Some(value),
+            Field::Missing => self.missed(path),
+            Field::Bad => {
+                let text = format!("{} leads to no {what}", path.as_str());
+                note_unmapped(&mut self.unmapped, text);
+            }
+        }
+        None
+    }
+
+    /// The text that a path leads to.
+    pub(super) fn text(&mut self, path: &Path, row: &Value) -> Option<String> {
+        self.note(path, "text", path.text(row))
+    }
 }
 
 impl Manifest {
@@ -55,7 +74,7 @@ impl Manifest {
         let also = (self.device.kind == DeviceKind::Uuid).then(|| name.to_uppercase());
         let also = also.filter(|also| *also != name);
         let iccid = fields.iccid.as_ref();
-        let iccid = iccid.and_then(|path| path.text(row).value());
+        let iccid = iccid.and_then(|path| odd.text(path, row));
         let iccid = iccid.map(|iccid| iccid.trim().to_owned());
         let iccid = iccid.filter(|iccid| !iccid.is_empty());
         let raw_sim = self.word(fields.sim_status.as_ref(), row, odd);
@@ -140,10 +159,13 @@ impl Manifest {
         let mut amount = |amount: Option<&Amount>| self.bytes(amount?, row, odd);
         let (used, limit) = (amount(fields.used.as_ref()), amount(fields.limit.as_ref()));
         match self.cycle.rule {
-            CycleRule::CalendarMonth if fields.used.is_some() => LineUsage {
-                limit,
-                ..calendar::usage_in(month, used)
-            },
+            // Without a cycle, usage that is asked for by itself could not be asked for.
+            CycleRule::CalendarMonth if fields.used.is_some() || self.device_usage.is_some() => {
+                LineUsage {
+                    limit,
+                    ..calendar::usage_in(month, used)
+                }
+            }
             CycleRule::CalendarMonth => LineUsage {
                 limit,
                 ..LineUsage::default()
@@ -174,24 +196,24 @@ impl Manifest {
         row: &Value,
         odd: &mut Oddities,
     ) -> Option<ByteCount> {
-        let number: Decimal = match amount.path.scalar(row) {
-            Field::Value(number) => number,
-            Field::Missing => {
-                odd.missed(&amount.path);
-                return None;
-            }
-            Field::Bad => return None,
-        };
+        let number: Field<Decimal> = amount.path.scalar(row);
+        let number = odd.note(&amount.path, "number", number);
         let unit = match (&amount.unit, &amount.unit_path) {
             (Some(unit), _) => unit.clone(),
-            (None, Some(path)) => path.text(row).value()?,
+            (None, Some(path)) => odd.text(path, row)?,
             (None, None) => return None,
         };
         let Some(bytes) = self.bytes_per(&unit) else {
             note_unmapped(&mut odd.unmapped, format!("unit {:?}", quote(&unit)));
             return None;
         };
-        number.times(bytes.into())
+        let amount_in_bytes = number?.times(bytes.into());
+        if amount_in_bytes.is_none() {
+            // Below zero, or more than there is.
+            let text = format!("{} leads to no amount of data", amount.path.as_str());
+            note_unmapped(&mut odd.unmapped, text);
+        }
+        amount_in_bytes
     }
 
     /// Bytes in one of this unit; `B` needs no entry. In another case than the manifest's only where one unit alone
@@ -214,21 +236,14 @@ impl Manifest {
             odd.missed(path);
             return None;
         };
-        match value {
-            Value::Number(number) => self.instant(number.as_i64()?),
-            Value::String(text) => match text.trim().parse::<i64>() {
-                Ok(number) => self.instant(number),
-                Err(_) => time(text.trim()),
-            },
-            _ => None,
+        let time = instant(value, self.cycle.numbers);
+        if time.is_none() {
+            // Its form alone: every device has its own time, and one form is told once.
+            let form = value.to_string().replace(|c: char| c.is_ascii_digit(), "#");
+            let text = format!("time {} of the form {}", path.as_str(), quote(&form));
+            note_unmapped(&mut odd.unmapped, text);
         }
-    }
-
-    fn instant(&self, number: i64) -> Option<DateTime<Utc>> {
-        match self.cycle.numbers {
-            TimeNumbers::Seconds => DateTime::from_timestamp(number, 0),
-            TimeNumbers::Milliseconds => DateTime::from_timestamp_millis(number),
-        }
+        time
     }
 }
 
@@ -240,21 +255,4 @@ fn look_up<'m, T>(words: &'m BTreeMap<String, T>, word: &str) -> Option<&'m T> {
             .find(|(known, _)| known.eq_ignore_ascii_case(word))
             .map(|(_, value)| value)
     })
-}
-
-/// RFC 3339, the same without a zone (UTC), or a date (its first instant).
-fn time(text: &str) -> Option<DateTime<Utc>> {
-    let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
-    let zoneless = || {
-        let forms = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
-        forms
-            .iter()
-            .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
-            .map(|time| time.and_utc())
-    };
-    let date = || {
-        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-        Some(date.and_time(NaiveTime::MIN).and_utc())
-    };
-    zoned.ok().or_else(zoneless).or_else(date)
 }

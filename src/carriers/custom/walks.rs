@@ -89,6 +89,10 @@ pub(super) struct Usage {
     pub(super) sums: HashMap<String, Sum>,
 }
 
+/// Told once.
+const ROWS_ALIKE: &str = "rows of a device in the usage report cannot be told apart; its usage is unknown until \
+                          usage.part names what tells them apart";
+
 /// What the rows of one device add up to.
 #[derive(Debug, Default)]
 pub(super) struct Sum {
@@ -99,8 +103,14 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, part: Option<String>, used: Option<ByteCount>) {
-        self.has_rows_alike |= part.is_none() && !self.parts.is_empty();
+    /// `part`: as the row is called, where rows have names.
+    fn add(&mut self, part: Option<Option<String>>, used: Option<ByteCount>) {
+        self.has_rows_alike |= match &part {
+            None => !self.parts.is_empty(),
+            // Perhaps a part, perhaps one told again.
+            Some(name) => name.is_none(),
+        };
+        let part = part.flatten();
         let known = self.parts.entry(part.unwrap_or_default()).or_insert(used);
         // Of two readings of one part the greater is the later.
         *known = (*known).zip(used).map(|(known, used)| known.max(used));
@@ -125,6 +135,8 @@ impl Endpoint for Usage {
     ) -> Result<Next, ReadError> {
         let body = json(answer.body)?;
         let rows = self.rows.rows(&body)?;
+        // Before anything is added up: a page that is refused is asked for again.
+        let next = self.pager.next(answer, &body, rows.len())?;
         let mut odd = Oddities::default();
         for (place, row) in rows.iter().enumerate() {
             let Field::Value(device) = self.device.text(row) else {
@@ -140,22 +152,13 @@ impl Endpoint for Usage {
             let used = self.manifest.bytes(self.used, row, &mut odd);
             let device = self.manifest.device.kind.spelt(&device);
             let sum = self.sums.entry(device).or_default();
-            let part = self.part.map(|part| {
-                let name = part.text(row).value();
-                // Without a name of its own a row is a part by itself.
-                name.unwrap_or_else(|| format!("\u{0}{}", sum.parts.len()))
-            });
+            let part = self.part.map(|part| odd.text(part, row));
             sum.add(part, used);
         }
         tell(page, odd, rows.len());
         self.has_missed_its_month |= self.window.cycle_of(answer) != Some(self.cycle);
-        let next = self.pager.next(answer, &body, rows.len())?;
         if self.sums.values().any(|sum| sum.has_rows_alike) {
-            page.notices.push(
-                "a device has several rows in the usage report; its usage is unknown until usage.part names \
-                 what tells them apart"
-                    .to_owned(),
-            );
+            page.notices.push(ROWS_ALIKE.to_owned());
         }
         if next == Next::End {
             self.hand_over(page);
@@ -203,12 +206,14 @@ impl Endpoint for Parts {
         let is_in_time = self.window.cycle_of(answer).is_some();
         for row in &rows {
             let used = self.manifest.bytes(self.used, row, &mut odd);
-            let id = self.part.and_then(|part| part.text(row).value());
+            let id = self.part.map(|part| odd.text(part, row));
+            // A row that has no name of its own is perhaps one told again, and more than a part is in one that
+            // was read after its cycle.
+            let is_sure = is_in_time && id != Some(None);
             page.records.push(UsagePart {
-                id: id.map(String::into_boxed_str),
+                id: id.flatten().map(String::into_boxed_str),
                 line: None,
-                // More than a part is in one that was read after its cycle.
-                used: used.filter(|_| is_in_time),
+                used: used.filter(|_| is_sure),
             });
         }
         tell(page, odd, rows.len());

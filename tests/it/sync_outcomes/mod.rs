@@ -2,6 +2,7 @@
 //! a carrier in trouble.
 
 mod bulk_usage;
+mod custom;
 mod database;
 mod devices;
 mod fields;

@@ -51,7 +51,7 @@ impl Manifest {
         let mut found = Vec::new();
         self.address(&mut found);
         self.auth(&mut found);
-        self.amounts_of_things(&mut found);
+        self.numbers_from_one(&mut found);
         self.single(&mut found);
         if let Some(listing) = &self.listing {
             let template = Template::of(&listing.path, &listing.query);
@@ -97,7 +97,7 @@ impl Manifest {
         }
     }
 
-    fn amounts_of_things(&self, found: &mut Vec<Mistake>) {
+    fn numbers_from_one(&self, found: &mut Vec<Mistake>) {
         let empty = self.units.iter().filter(|(_, bytes)| **bytes == 0);
         found.extend(empty.map(|(unit, _)| {
             Mistake::at(&["units", unit], "0; allowed is how many bytes it has, from 1")
