@@ -10,7 +10,10 @@ use crate::carriers::{Account, Authorization, BadAccount, TokenRequest};
 
 /// # Errors
 /// [`BadAccount`] naming what is missing and wanted.
-pub(super) fn authorize(manifest: &Manifest, account: &Account) -> Result<Authorization, BadAccount> {
+pub(super) fn authorize(
+    manifest: &Manifest,
+    account: &Account,
+) -> Result<Authorization, BadAccount> {
     check_account_id(manifest, account)?;
     let auth = &manifest.auth;
     Ok(match auth.kind {

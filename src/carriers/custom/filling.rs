@@ -64,14 +64,17 @@ impl Manifest {
             report.map(|report| ("usage", &report.path, &report.query)),
             device_usage.map(|usage| ("device_usage", &usage.path, &usage.query)),
         ];
-        templates.into_iter().flatten().find_map(|(section, path, query)| {
-            if path.contains(ACCOUNT_ID) {
-                return Some(format!("{section}.path"));
-            }
-            let mut query = query.iter();
-            let (name, _) = query.find(|(_, value)| value.contains(ACCOUNT_ID))?;
-            Some(format!("{section}.query.{name}"))
-        })
+        templates
+            .into_iter()
+            .flatten()
+            .find_map(|(section, path, query)| {
+                if path.contains(ACCOUNT_ID) {
+                    return Some(format!("{section}.path"));
+                }
+                let mut query = query.iter();
+                let (name, _) = query.find(|(_, value)| value.contains(ACCOUNT_ID))?;
+                Some(format!("{section}.query.{name}"))
+            })
     }
 }
 

@@ -48,8 +48,8 @@ use crate::carriers::token::bearer;
 use crate::carriers::walk::body_text;
 use crate::carriers::{
     Account, Answer, Authorization, BadAccount, BadDeviceName, Bulk, Capabilities, Carrier,
-    Context, DeviceRecord, LineId, ReadError, ReportScope, Token, UsagePart,
-    UsageReport, Walk, calendar, pages_of, rows,
+    Context, DeviceRecord, LineId, ReadError, ReportScope, Token, UsagePart, UsageReport, Walk,
+    calendar, pages_of, rows,
 };
 use crate::device::{BillingCycle, CarrierDeviceId};
 

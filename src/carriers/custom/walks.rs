@@ -10,9 +10,7 @@ use super::wire::{Path, json};
 use crate::carriers::calendar;
 use crate::carriers::lenient::Field;
 use crate::carriers::paging::{Endpoint, Next};
-use crate::carriers::{
-    Answer, DeviceRecord, LineId, Page, ReadError, UsagePart, UsageRecord,
-};
+use crate::carriers::{Answer, DeviceRecord, LineId, Page, ReadError, UsagePart, UsageRecord};
 use crate::device::{BillingCycle, ByteCount, CarrierDeviceId};
 
 /// Rows of devices: the listing, or the answer about one.

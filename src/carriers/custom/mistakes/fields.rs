@@ -1,7 +1,7 @@
 //! Whether the values of a row can be understood: their units, their words, their cycle.
 
-use super::Mistake;
 use super::super::manifest::{Amount, CycleRule, Fields, Manifest};
+use super::Mistake;
 
 impl Manifest {
     pub(super) fn fields(&self, section: &[&str], fields: &Fields, found: &mut Vec<Mistake>) {
@@ -19,7 +19,11 @@ impl Manifest {
             found.push(Mistake::at(&below("cycle_end"), reason));
         }
         let words = [
-            ("sim_status", fields.sim_status.is_some(), self.sim_status.is_empty()),
+            (
+                "sim_status",
+                fields.sim_status.is_some(),
+                self.sim_status.is_empty(),
+            ),
             (
                 "network_status",
                 fields.network_status.is_some(),
@@ -28,7 +32,8 @@ impl Manifest {
         ];
         for (name, is_read, has_no_words) in words {
             if is_read && has_no_words {
-                let reason = format!("[{name}] is empty: no word of the carrier's would be understood");
+                let reason =
+                    format!("[{name}] is empty: no word of the carrier's would be understood");
                 found.push(Mistake::at(&below(name), reason));
             }
         }

@@ -88,7 +88,11 @@ impl Manifest {
         match auth.kind {
             AuthKind::Header => need("header", "header", auth.header.is_some()),
             AuthKind::ClientCredentials => {
-                need("client_credentials", "token_path", auth.token_path.is_some());
+                need(
+                    "client_credentials",
+                    "token_path",
+                    auth.token_path.is_some(),
+                );
             }
             AuthKind::Bearer | AuthKind::Basic => {}
         }
@@ -100,7 +104,10 @@ impl Manifest {
     fn numbers_from_one(&self, found: &mut Vec<Mistake>) {
         let empty = self.units.iter().filter(|(_, bytes)| **bytes == 0);
         found.extend(empty.map(|(unit, _)| {
-            Mistake::at(&["units", unit], "0; allowed is how many bytes it has, from 1")
+            Mistake::at(
+                &["units", unit],
+                "0; allowed is how many bytes it has, from 1",
+            )
         }));
         if self.limits.page_size == Some(0) {
             let reason = "0; allowed is how many rows a page has, from 1";

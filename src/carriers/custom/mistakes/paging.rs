@@ -3,9 +3,9 @@
 //! Paging that is half described ends after the first page, and what a complete report leaves out may count as
 //! zero: so each kind has its own keys, and no others.
 
-use super::Mistake;
 use super::super::manifest::{Paging, PagingKind};
 use super::super::wire::Path;
+use super::Mistake;
 
 /// As they are written.
 const KINDS: &str = "page, offset, cursor, next_url";
@@ -80,11 +80,17 @@ pub(super) fn of((section, paging): (&str, &Paging), rows: &Path, found: &mut Ve
     }
     for key in given.iter().filter(|key| !kind.keys().contains(key)) {
         let allowed = kind.keys().join(", ");
-        note(key, format!("no key of kind = {word:?}; allowed: {allowed}"));
+        note(
+            key,
+            format!("no key of kind = {word:?}; allowed: {allowed}"),
+        );
     }
     for (key, any) in kind.needs() {
         if !any.iter().any(|key| given.contains(key)) {
-            note(key, format!("missing; kind = {word:?} needs {}", any.join(" or ")));
+            note(
+                key,
+                format!("missing; kind = {word:?} needs {}", any.join(" or ")),
+            );
         }
     }
     let is_counted = matches!(kind, PagingKind::Page | PagingKind::Offset);

@@ -1,7 +1,7 @@
 //! Whether what stands between braces stands for something where it stands, and whether usage is of a time.
 
-use super::Mistake;
 use super::super::filling::{ACCOUNT_ID, DEVICE, ENDS, MONTH, PAGE_SIZE, STARTS, Template};
+use super::Mistake;
 
 /// Allowed in a request about the whole account.
 fn allowed() -> Vec<&'static str> {
