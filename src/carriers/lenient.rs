@@ -239,7 +239,13 @@ impl<'de, E: Deserialize<'de>> Visitor<'de> for ListVisitor<E> {
             check_room(&rows)?;
             rows.push(map.next_value()?);
         }
-        Ok(Field::Value(rows))
+        // Gaps turn a list into an object, and an empty list has none: this is an answer of another shape, and
+        // as a list without rows it would say that nobody has used anything.
+        Ok(if rows.is_empty() {
+            Field::Bad
+        } else {
+            Field::Value(rows)
+        })
     }
 }
 

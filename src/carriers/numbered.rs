@@ -65,7 +65,7 @@ impl Numbered {
     fn is_last(&self, answer: &Answer<'_>, rows: usize, devices: &[CarrierDeviceId]) -> bool {
         match answer.number("x-total-pages") {
             Some(last) => self.page >= last,
-            None => rows < self.size as usize || devices == self.before,
+            None => rows < self.size as usize || (!devices.is_empty() && devices == self.before),
         }
     }
 }

@@ -125,7 +125,8 @@ impl Decimal {
             return None;
         }
         let digits: i128 = format!("{whole}{fraction}").parse().ok()?;
-        Self::scaled(digits, i32::try_from(fraction.len()).ok()? - exponent)
+        let places = i32::try_from(fraction.len()).ok()?;
+        Self::scaled(digits, places.checked_sub(exponent)?)
     }
 
     /// `digits × 10^-scale` for any scale within reason.

@@ -56,20 +56,28 @@ fn next_page(answer: &Answer<'_>) -> Result<Next, ReadError> {
             "the header {NEXT_KEY} is no text"
         )));
     }
-    let key = answer
-        .header(NEXT_KEY)
-        .map(str::to_owned)
-        .or_else(|| linked_key(answer.header("link")?))
-        .filter(|key| !key.is_empty());
-    Ok(key.map_or(Next::End, |key| Next::cursor(CURSOR, &key)))
+    let key = answer.header(NEXT_KEY).filter(|key| !key.is_empty());
+    if let Some(key) = key {
+        return Ok(Next::cursor(CURSOR, key));
+    }
+    let Some(next) = answer.header("link").and_then(linked_page) else {
+        return Ok(Next::End);
+    };
+    let key = linked_key(next).filter(|key| !key.is_empty());
+    let key = key.ok_or_else(|| ReadError::Malformed("a link to a next page without a key".into()));
+    Ok(Next::cursor(CURSOR, &key?))
+}
+
+/// The entry `<…>; rel=next` of a `Link` header.
+fn linked_page(link: &str) -> Option<&str> {
+    link.split(',').find(|entry| {
+        let relation: String = entry.split(';').skip(1).collect();
+        relation.replace(['"', ' '], "").contains("rel=next")
+    })
 }
 
 /// The key in `</v1/query/sims?last_evaluated_key=…>; rel=next`.
-fn linked_key(link: &str) -> Option<String> {
-    let next = link.split(',').find(|entry| {
-        let relation: String = entry.split(';').skip(1).collect();
-        relation.replace(['"', ' '], "").contains("rel=next")
-    })?;
+fn linked_key(next: &str) -> Option<String> {
     let (_, query) = next.split_once('<')?.1.split_once('>')?.0.split_once('?')?;
     url::form_urlencoded::parse(query.as_bytes())
         .find(|(name, _)| name == CURSOR)
@@ -175,7 +183,8 @@ mod tests {
             ("rel=next", None),
         ];
         for (link, key) in table {
-            assert_eq!(linked_key(link).as_deref(), key, "{link}");
+            let told = linked_page(link).and_then(linked_key);
+            assert_eq!(told.as_deref(), key, "{link}");
         }
     }
 }

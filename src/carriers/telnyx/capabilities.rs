@@ -38,5 +38,9 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
             "the listing's order can change while it is read; a SIM that slips through is asked for by \
              itself",
         ),
+        Cow::Borrowed(
+            "a SIM card that is enabled again keeps the network status `suspended` until its turn: the listing \
+             has no live session",
+        ),
     ]),
 };
