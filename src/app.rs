@@ -299,6 +299,7 @@ fn carrier_settings(carrier: &CarrierConfig, config: &Config) -> CarrierSettings
                 windows: carrier.host_windows.clone(),
             },
             classes: carrier.classes.clone(),
+            host_classes: carrier.host_classes.clone(),
             max_concurrency: carrier.max_concurrency,
         },
         timeout: carrier.timeout,

@@ -67,9 +67,10 @@ mod tests {
             account: limit.into(),
             host: limit.into(),
             classes: BTreeMap::new(),
+            host_classes: BTreeMap::new(),
             max_concurrency: 1,
         };
-        let host = Host::new(&limits.host, Arc::new(AtomicU32::new(1)));
+        let host = Host::new(&limits, Arc::new(AtomicU32::new(1)));
         AccountLimiter::new(&limits, Arc::new(host))
     }
 

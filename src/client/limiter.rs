@@ -2,9 +2,11 @@
 //! endpoints, the account and the host to be open at once.
 //!
 //! ```text
-//!  pause ─► class: turn, open ─► account: turn, slot, open ─► host: turn, open ─► takes from all, leaves
-//!    ▲                                                                    │
-//!    └─────────────── a pause or a hint came while it waited ◄────────────┘
+//!  pause ─► class: turn, open ─► account: turn, slot, open ─► class at the host: turn, open ─┐
+//!    ▲                                                                                       ▼
+//!    ├── a pause or a hint came while it waited ◄──────────────────────────────── host: turn, open
+//!                                                                                            ▼
+//!                                                                            takes from all, leaves
 //! ```
 //!
 //! Nothing is taken before everything is open, so a call that gives up or meets a pause has cost nothing,
@@ -122,15 +124,16 @@ impl AccountLimiter {
             self.wait_out_pause(patience).await?;
             let permits = self.silence().throttle.permits_per_call();
             let price = Price::own(permits);
-            let class = match self.classes.get(class) {
+            let own_class = match self.classes.get(class) {
                 Some(class) => Some(class.head(price, patience).await?),
                 None => None,
             };
             let (account, slot) = self.head(door, price, patience).await?;
+            let host_class = self.host.class_head(class, patience).await?;
             let host = self.host.head(host_door, patience).await?;
             // A call of this account may have been throttled while this one waited for its turns.
             if let Some(sent) = self.leaves_at(permits) {
-                if let Some(class) = class {
+                for class in own_class.into_iter().chain(host_class) {
                     class.pass();
                 }
                 account.pass();

@@ -49,6 +49,8 @@ pub struct CarrierLimits {
     /// Classes of endpoints of one account, by name; a call of another class has no limit beside the
     /// account's.
     pub classes: BTreeMap<String, RateLimit>,
+    /// Classes of endpoints whose rate is one for all accounts on one host, by name.
+    pub host_classes: BTreeMap<String, RateLimit>,
     /// Calls of one account at once; at least 1.
     pub max_concurrency: usize,
 }
@@ -67,9 +69,8 @@ impl Limits {
     ) -> Caller {
         let key = self.key(carrier, host, account);
         let mut accounts = unpoisoned(&self.accounts);
-        let limiter = accounts.find_or_add(key, || {
-            AccountLimiter::new(limits, self.host(host, &limits.host))
-        });
+        let limiter =
+            accounts.find_or_add(key, || AccountLimiter::new(limits, self.host(host, limits)));
         Caller::new(limiter, tenant)
     }
 
@@ -80,8 +81,8 @@ impl Limits {
         self.processes.store(processes, Ordering::Relaxed);
     }
 
-    fn host(&self, host: &str, limit: &Tier) -> Arc<Host> {
-        let new = || Arc::new(Host::new(limit, Arc::clone(&self.processes)));
+    fn host(&self, host: &str, limits: &CarrierLimits) -> Arc<Host> {
+        let new = || Arc::new(Host::new(limits, Arc::clone(&self.processes)));
         let mut hosts = unpoisoned(&self.hosts);
         Arc::clone(hosts.entry(host.to_owned()).or_insert_with(new))
     }

@@ -41,6 +41,8 @@ pub struct CarrierConfig {
     pub host_windows: Vec<Window>,
     /// Steady rates of classes of endpoints, per account.
     pub classes: BTreeMap<String, RateLimit>,
+    /// Steady rates of classes of endpoints, for all accounts at one host.
+    pub host_classes: BTreeMap<String, RateLimit>,
     /// Calls of one account per day; 0 for no budget.
     pub calls_per_day: u64,
     /// Calls of one account per month; 0 for no budget.
@@ -70,6 +72,7 @@ impl CarrierConfig {
             windows: windows(reader, &key("windows")),
             host_windows: windows(reader, &key("host_windows")),
             classes: classes(reader, &key("classes")),
+            host_classes: classes(reader, &key("host_classes")),
             calls_per_day: reader.long_count_or_zero(&key("calls_per_day")),
             calls_per_month: reader.long_count_or_zero(&key("calls_per_month")),
             slice: reader.count_or_zero(&key("slice")),

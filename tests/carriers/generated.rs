@@ -59,10 +59,10 @@ fn every_key_of_a_carrier_is_explained_where_they_begin() {
         let sample: toml::Table = toml::from_str(carrier.sample()).unwrap();
         let section = sample["carriers"][carrier.code()].as_table().unwrap();
         for key in section.keys() {
-            let key = if key == "classes" {
-                "classes.NAME"
-            } else {
-                key
+            let key = match key.as_str() {
+                "classes" => "classes.NAME",
+                "host_classes" => "host_classes.NAME",
+                key => key,
             };
             assert!(
                 explained.contains(key),

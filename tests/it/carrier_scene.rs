@@ -143,15 +143,18 @@ pub fn assert_all_true(rows: &[DeviceRow], truth: &[DialectTruth]) {
 pub fn fast(dialect: Dialect) -> Vec<(String, &'static str)> {
     let section = format!("carriers.{}", code(dialect));
     let classes: &[&str] = match dialect {
-        Dialect::OneNce => &["token"],
-        Dialect::Emnify => &["list", "device", "usage", "token"],
+        Dialect::OneNce => &["host_classes.token"],
+        Dialect::Emnify => &[
+            "classes.list",
+            "classes.device",
+            "classes.usage",
+            "host_classes.token",
+        ],
         Dialect::Cisco => &[],
     };
     let classes = classes
         .iter()
-        .flat_map(|class| {
-            ["requests_per_second", "burst"].map(|key| format!("classes.{class}.{key}"))
-        })
+        .flat_map(|class| ["requests_per_second", "burst"].map(|key| format!("{class}.{key}")))
         .map(|key| (format!("{section}.{key}"), "100000"));
     let rates = [
         ("requests_per_second", "100000"),

@@ -45,10 +45,6 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
             "whether a megabyte has 1,000 or 1,024 kilobytes is not documented; 1,024 is assumed",
         ),
         Cow::Borrowed("usage limits of an endpoint are not read"),
-        Cow::Borrowed(
-            "logins are limited by the carrier for an IP address, and here for an account: beyond some hundred \
-             workspaces they can be throttled at a start",
-        ),
         Cow::Borrowed("satellite traffic is counted apart by the carrier and is not read"),
     ]),
 };

@@ -40,6 +40,7 @@ fn limits(account: Tier, host: Tier) -> CarrierLimits {
         account,
         host,
         classes: BTreeMap::from([("slow".to_owned(), rate(0.001, 2))]),
+        host_classes: BTreeMap::new(),
         max_concurrency: 100,
     }
 }

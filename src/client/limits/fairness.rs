@@ -37,6 +37,7 @@ fn limits(account: Tier, host: Tier, max_concurrency: usize) -> CarrierLimits {
         account,
         host,
         classes: BTreeMap::new(),
+        host_classes: BTreeMap::new(),
         max_concurrency,
     }
 }
@@ -279,6 +280,7 @@ proptest! {
             account: Tier { rate: rate(8.0, burst), windows: windows_of(&windows) },
             host: Tier { rate: rate(1e6, 1_000_000), windows: windows_of(&host) },
             classes: BTreeMap::new(),
+            host_classes: BTreeMap::new(),
             max_concurrency: 5,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -27,6 +27,7 @@ fn limits(requests_per_second: f64, burst: u32, max_concurrency: usize) -> Carri
         .into(),
         host: fast.into(),
         classes: BTreeMap::new(),
+        host_classes: BTreeMap::new(),
         max_concurrency,
     }
 }
@@ -133,6 +134,30 @@ async fn processes_that_share_a_host_share_its_burst() {
         all.share_hosts_with(processes);
         assert_eq!(at_once(&limiter).await, calls, "{processes} processes");
     }
+}
+
+#[tokio::test]
+async fn a_class_of_the_host_is_one_for_all_accounts_and_keeps_no_other_call_waiting() {
+    let slow = RateLimit {
+        requests_per_second: 0.001,
+        burst: NonZeroU32::new(3).unwrap(),
+    };
+    let limits = CarrierLimits {
+        host_classes: BTreeMap::from([("token".to_owned(), slow)]),
+        ..limits(1e6, 100, 100)
+    };
+    let all = Limits::default();
+    let of = |number: usize| {
+        let (key, tenant) = (number.to_string(), format!("t{number}"));
+        all.account(AT, &account(&key, "1"), &tenant, &limits)
+    };
+    let accounts: Vec<_> = (0..5).map(of).collect();
+    for (number, limiter) in accounts.iter().enumerate() {
+        let mut login = Box::pin(limiter.acquire("token", PATIENCE));
+        assert_eq!(poll!(&mut login).is_ready(), number < 3, "account {number}");
+    }
+    let mut other = Box::pin(accounts[4].acquire("", PATIENCE));
+    assert!(poll!(&mut other).is_ready(), "another class");
 }
 
 #[tokio::test]

@@ -100,6 +100,7 @@ impl Setup {
                 }),
                 host: rate(1e6).into(),
                 classes: BTreeMap::new(),
+                host_classes: BTreeMap::new(),
                 max_concurrency: self.max_concurrency,
             },
             timeout: self.timeout,
