@@ -29,6 +29,8 @@ pub struct LinkedDevices {
     /// Where in `texts` each block begins.
     blocks: Vec<usize>,
     count: usize,
+    /// Devices that were pushed before anyone whose usage has ever been read.
+    never_read: usize,
     /// The device pushed last.
     last: Names,
 }
@@ -57,6 +59,17 @@ impl LinkedDevices {
         append(&mut self.texts, &mut self.last.carrier_device_id, trimmed);
         self.count += 1;
         Ok(())
+    }
+
+    /// No device that has been pushed so far has ever had its usage read: these come first.
+    pub fn none_was_read_yet(&mut self) {
+        self.never_read = self.count;
+    }
+
+    /// Whether the usage of the device at `place` has ever been read.
+    #[must_use]
+    pub fn was_read(&self, place: usize) -> bool {
+        place >= self.never_read
     }
 
     /// How many there are.

@@ -341,8 +341,16 @@ fn push_cycle(
 }
 
 /// A row whose own name is not one is left out with a warning: it must not cost the others.
-fn push_linked(devices: &mut LinkedDevices, tenant: &TenantId, names: (&str, &str)) {
+fn push_linked(
+    devices: &mut LinkedDevices,
+    tenant: &TenantId,
+    names: (&str, &str),
+    was_read: bool,
+) {
     if let Err(error) = devices.push(names.0, names.1) {
         tracing::warn!(tenant.id = %tenant, %error, "device row left out");
+    }
+    if !was_read {
+        devices.none_was_read_yet();
     }
 }

@@ -157,9 +157,10 @@ impl Run<'_> {
     }
 
     /// A device that neither the complete listing nor its own name finds any more, where that says something
-    /// of it at this carrier.
+    /// of it at this carrier. Of one that was never there, a mistyped name say, it says nothing.
     async fn take_for_gone(&mut self, device: &CarrierDeviceId) -> Result<(), Halt> {
-        if self.job.carrier.capabilities().gone == Gone::Unsaid {
+        let is_unsaid = self.job.carrier.capabilities().gone == Gone::Unsaid;
+        if is_unsaid || !self.roster.was_read(device) {
             return Ok(());
         }
         let reading = Reading {

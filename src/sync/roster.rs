@@ -150,6 +150,13 @@ impl Roster {
         self.devices.get(place as usize).device_id
     }
 
+    /// Whether any row that waits for word of `id` has ever had its usage read.
+    #[must_use]
+    pub fn was_read(&self, id: &CarrierDeviceId) -> bool {
+        let mut places = self.waiting_under(id.as_str());
+        places.any(|place| self.devices.was_read(place as usize))
+    }
+
     /// Names in our database and at the carrier, as linked, of the device at `place`.
     #[must_use]
     pub fn names(&self, place: Place) -> (DeviceId, Box<str>) {

@@ -90,7 +90,8 @@ pub(super) async fn linked_devices(
     let mut transaction = connection.begin().await.map_err(|e| classify(&e))?;
     enter(&mut transaction, limits, Scope::Tenant(tenant)).await?;
     let mut rows = query(
-        "SELECT device_id::text, carrier_device_id::text FROM device_connections \
+        "SELECT device_id::text, carrier_device_id::text, data_used_updated_at IS NOT NULL \
+         FROM device_connections \
          WHERE tenant_id = $1 AND carrier_integration_id::text = $2 \
            AND carrier_device_id IS NOT NULL AND device_id IS NOT NULL \
          ORDER BY data_used_updated_at NULLS FIRST, device_id",
@@ -101,7 +102,8 @@ pub(super) async fn linked_devices(
     let mut devices = LinkedDevices::default();
     while let Some(row) = rows.try_next().await.map_err(|e| classify(&e))? {
         let names = (text(&row, 0)?, text(&row, 1)?);
-        push_linked(&mut devices, tenant, names);
+        let was_read = row.try_get(2).map_err(|e| classify(&e))?;
+        push_linked(&mut devices, tenant, names, was_read);
     }
     drop(rows);
     transaction.commit().await.map_err(|e| classify(&e))?;

@@ -84,7 +84,9 @@ pub(super) async fn linked_devices(
     // As bytes: SQLite lets anything into a text column, and one row that is no UTF-8 must not cost
     // the sync of all the others.
     let mut rows = query(
-        "SELECT CAST(device_id AS BLOB), CAST(carrier_device_id AS BLOB) FROM device_connections \
+        "SELECT CAST(device_id AS BLOB), CAST(carrier_device_id AS BLOB), \
+                data_used_updated_at IS NOT NULL \
+         FROM device_connections \
          WHERE tenant_id = ?1 AND carrier_integration_id = ?2 \
            AND carrier_device_id IS NOT NULL AND device_id IS NOT NULL \
          ORDER BY data_used_updated_at NULLS FIRST, device_id",
@@ -95,7 +97,8 @@ pub(super) async fn linked_devices(
     let mut devices = LinkedDevices::default();
     while let Some(row) = rows.try_next().await.map_err(|e| classify(&e))? {
         let names = [text(&row, 0)?, text(&row, 1)?];
-        push_linked(&mut devices, tenant, (&names[0], &names[1]));
+        let was_read = row.try_get(2).map_err(|e| classify(&e))?;
+        push_linked(&mut devices, tenant, (&names[0], &names[1]), was_read);
     }
     Ok(devices)
 }

@@ -6,6 +6,7 @@ mod custom;
 mod database;
 mod devices;
 mod fields;
+mod gone;
 mod leases;
 mod listing;
 mod pipeline;

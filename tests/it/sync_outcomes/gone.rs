@@ -1,0 +1,81 @@
+//! A SIM that the carrier does not know any more (Telnyx): deactivated, if it has ever been there.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use carrier_sync::device::TenantId;
+use carrier_sync::integration::Outcome;
+use carrier_sync::store::{IntegrationChange, NewIntegration};
+
+use super::*;
+use crate::fleet::in_system;
+use crate::scripted::{Seen, answer, json};
+
+const STAYS: &str = "00000000-0000-4000-8000-000000000001";
+const GOES: &str = "00000000-0000-4000-8000-000000000002";
+const MISTYPED: &str = "00000000-0000-4000-8000-00000000000a";
+
+fn row(id: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","status":{{"value":"enabled"}},"live_data_session":"connected",
+            "current_billing_period_consumed_data":{{"amount":"1","unit":"MB"}}}}"#
+    )
+}
+
+/// Two SIM cards, the second for as long as it is there.
+async fn carrier(is_there: Arc<AtomicBool>) -> ScriptedCarrier {
+    ScriptedCarrier::start(move |_, seen: &Seen| {
+        let mut known = vec![STAYS];
+        if is_there.load(Ordering::SeqCst) {
+            known.push(GOES);
+        }
+        if seen.path().ends_with("/sim_cards") {
+            let rows: Vec<_> = known.iter().map(|id| row(id)).collect();
+            let rows = rows.join(",");
+            return json(&format!(
+                r#"{{"data":[{rows}],"meta":{{"total_pages":1,"page_number":1}}}}"#
+            ));
+        }
+        match known.iter().find(|id| seen.path().ends_with(*id)) {
+            Some(id) => json(&format!(r#"{{"data":{}}}"#, row(id))),
+            None => answer(404, &[], r#"{"errors":[{"title":"Resource not found"}]}"#),
+        }
+    })
+    .await
+}
+
+#[test]
+fn a_sim_that_is_gone_is_deactivated_and_one_that_was_never_there_is_only_told() {
+    in_system(async {
+        let is_there = Arc::new(AtomicBool::new(true));
+        let carrier = carrier(Arc::clone(&is_there)).await;
+        let service = Service::new(&[("carriers.telnyx.requests_per_second", "1000")]).await;
+        let store = &service.app.store;
+        let integration = NewIntegration {
+            id: None,
+            tenant_id: TenantId::parse("acme").unwrap(),
+            carrier_name: "telnyx".to_owned(),
+            fields: IntegrationChange {
+                api_key: Some("KEY0123456789ABCDEF_secret".into()),
+                api_base_url: Some(carrier.base_url()),
+                ..IntegrationChange::default()
+            },
+        };
+        let id = store.add_integration(&integration).await.unwrap();
+        let links = [("stays", STAYS), ("goes", GOES), ("mistyped", MISTYPED)];
+        let links = links.map(|(device, sim)| fleet::link(device, sim));
+        store.link_devices(&id, &links).await.unwrap();
+        let report = service.sync().await;
+        assert_eq!((report.outcome, report.synced), (Outcome::Partial, 2));
+        assert_eq!(report.failures[0].reason, "not found at the carrier");
+        assert_eq!(service.row("mistyped").await.sim_status, None);
+
+        is_there.store(false, Ordering::SeqCst);
+        let report = service.sync().await;
+        assert_eq!((report.outcome, report.synced), (Outcome::Partial, 1));
+        let status = async |device| service.row(device).await.sim_status;
+        assert_eq!(status("stays").await.as_deref(), Some("active"));
+        assert_eq!(status("goes").await.as_deref(), Some("deactivated"));
+        assert_eq!(status("mistyped").await, None);
+    });
+}
