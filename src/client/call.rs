@@ -20,8 +20,9 @@ use crate::carriers::{Answer, Page, ReadError, Request, Target, Walk};
 use crate::clock::Clock;
 use crate::tenure::Tenure;
 
-/// A sync waits out a pause up to this long; for a longer one it ends and comes back later.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A sync waits out a pause up to this long; for a longer one it ends and comes back later. A window of a minute,
+/// kept a little longer than it is, must not seem longer.
+const PATIENCE: Duration = Duration::from_secs(65);
 
 /// Redirects that are followed within one host.
 const MAX_REDIRECTS: usize = 5;

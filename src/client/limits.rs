@@ -69,8 +69,9 @@ impl Limits {
     ) -> Caller {
         let key = self.key(carrier, host, account);
         let mut accounts = unpoisoned(&self.accounts);
-        let limiter =
-            accounts.find_or_add(key, || AccountLimiter::new(limits, self.host(host, limits)));
+        let limiter = accounts.find_or_add(key, || {
+            AccountLimiter::new(limits, self.host((carrier, host), limits))
+        });
         Caller::new(limiter, tenant)
     }
 
@@ -81,10 +82,11 @@ impl Limits {
         self.processes.store(processes, Ordering::Relaxed);
     }
 
-    fn host(&self, host: &str, limits: &CarrierLimits) -> Arc<Host> {
+    /// By carrier too: a row of another carrier that leads to a host first must not decide its limits.
+    fn host(&self, (carrier, host): (&str, &str), limits: &CarrierLimits) -> Arc<Host> {
         let new = || Arc::new(Host::new(limits, Arc::clone(&self.processes)));
         let mut hosts = unpoisoned(&self.hosts);
-        Arc::clone(hosts.entry(host.to_owned()).or_insert_with(new))
+        Arc::clone(hosts.entry(format!("{carrier} {host}")).or_insert_with(new))
     }
 
     /// A keyed hash stands for the credentials, so that the map holds no secret.

@@ -74,12 +74,12 @@ impl State {
 
     fn hand_on(&mut self) {
         self.is_taken = false;
-        while let Some(((round, _), next)) = self.waiting.pop_first() {
-            if next.send(()).is_ok() {
-                self.is_taken = true;
-                self.round = round;
-                return;
-            }
+        if let Some(((round, _), next)) = self.waiting.pop_first() {
+            self.is_taken = true;
+            self.round = round;
+            // Who has just given up still holds this turn, and hands it on when it drops it. Handed on here as
+            // well, it would be two.
+            let _ = next.send(());
         }
     }
 }

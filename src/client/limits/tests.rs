@@ -161,6 +161,20 @@ async fn a_class_of_the_host_is_one_for_all_accounts_and_keeps_no_other_call_wai
 }
 
 #[tokio::test]
+async fn a_host_that_a_row_of_another_carrier_meets_first_keeps_its_own_limits() {
+    let all = Limits::default();
+    let other = all.account(
+        ("other", "h"),
+        &account("k", "1"),
+        TENANT,
+        &limits(1e6, 100, 100),
+    );
+    assert!(other.acquire("", PATIENCE).await.is_ok());
+    let limiter = all.account(("own", "h"), &account("k", "1"), TENANT, &host_of_ten());
+    assert_eq!(at_once(&limiter).await, 10);
+}
+
+#[tokio::test]
 async fn a_process_that_leaves_gives_its_part_back() {
     let all = Limits::default();
     let limiter = all.account(AT, &account("k", "1"), TENANT, &host_of_ten());

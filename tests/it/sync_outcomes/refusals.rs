@@ -207,7 +207,8 @@ fn an_outage_while_asking_one_by_one_is_noticed_after_a_few() {
             "{:?}",
             report.halt
         );
-        assert!(scene.calls() <= 10 + 3 + 2, "{} calls", scene.calls());
+        // Three in a row, two on their way; and one more where the tenth answer is read after the first failure.
+        assert!(scene.calls() <= 10 + 3 + 2 + 1, "{} calls", scene.calls());
         assert_eq!(scene.true_rows().await, 10);
     });
 }
