@@ -26,6 +26,8 @@ pub struct Limits {
     accounts: Mutex<Accounts>,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
     processes: Arc<AtomicU32>,
+    /// By integration: the ownership under which its account was last taken over.
+    taken_over: Mutex<HashMap<String, i64>>,
 }
 
 impl Default for Limits {
@@ -35,6 +37,7 @@ impl Default for Limits {
             accounts: Mutex::default(),
             hosts: Mutex::default(),
             processes: Arc::new(AtomicU32::new(1)),
+            taken_over: Mutex::default(),
         }
     }
 }
@@ -73,6 +76,14 @@ impl Limits {
             AccountLimiter::new(limits, self.host((carrier, host), limits))
         });
         Caller::new(limiter, tenant)
+    }
+
+    /// Whether `integration` is new here under this ownership. Asked again under the same one, it is not: what
+    /// its account has called since then is known to the call.
+    #[must_use]
+    pub fn takes_over(&self, integration: &str, ownership: i64) -> bool {
+        let mut known = unpoisoned(&self.taken_over);
+        known.insert(integration.to_owned(), ownership) != Some(ownership)
     }
 
     /// So many processes, this one included, call the same hosts from now on: each call takes as many

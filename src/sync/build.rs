@@ -229,7 +229,9 @@ impl JobBuilder {
         let at = (carrier.code(), &*host);
         let (limits, tenant) = (&settings.limits, row.tenant_id.as_str());
         let limiter = self.limits.account(at, account, tenant, limits);
-        if tenure.epoch().is_some_and(|epoch| epoch > FIRST_OWNER) {
+        // Once: an hour's window that was given up anew with each change of a row would silence its account.
+        let former = tenure.epoch().filter(|epoch| *epoch > FIRST_OWNER);
+        if former.is_some_and(|epoch| self.limits.takes_over(row.id.as_str(), epoch.0)) {
             limiter.forgo_burst();
         }
         Ok(CarrierClient {

@@ -160,6 +160,14 @@ async fn a_class_of_the_host_is_one_for_all_accounts_and_keeps_no_other_call_wai
     assert!(poll!(&mut other).is_ready(), "another class");
 }
 
+#[test]
+fn an_account_is_taken_over_once_under_each_ownership() {
+    let all = Limits::default();
+    let told = [("a", 2), ("a", 2), ("b", 2), ("a", 3), ("a", 3), ("b", 2)];
+    let told = told.map(|(integration, ownership)| all.takes_over(integration, ownership));
+    assert_eq!(told, [true, false, true, true, false, false]);
+}
+
 #[tokio::test]
 async fn a_host_that_a_row_of_another_carrier_meets_first_keeps_its_own_limits() {
     let all = Limits::default();
