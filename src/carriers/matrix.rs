@@ -198,10 +198,12 @@ fn our_limits(carrier: &dyn Carrier) -> String {
         value("max_concurrency"),
         value("host_requests_per_second")
     );
-    let classes = section.get("classes").and_then(toml::Value::as_table);
-    for (name, class) in classes.into_iter().flatten() {
-        if let Some(rate) = class.get("requests_per_second") {
-            let _ = write!(text, "; class `{name}` {rate} per second");
+    for (key, whose) in [("classes", ""), ("host_classes", " and host")] {
+        let classes = section.get(key).and_then(toml::Value::as_table);
+        for (name, class) in classes.into_iter().flatten() {
+            if let Some(rate) = class.get("requests_per_second") {
+                let _ = write!(text, "; class `{name}` {rate} per second{whose}");
+            }
         }
     }
     for (key, what) in [("windows", "per account"), ("host_windows", "per host")] {
