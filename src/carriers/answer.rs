@@ -57,4 +57,16 @@ pub struct LimitHint {
     pub remaining: Option<u64>,
     /// Time until the carrier begins to count anew.
     pub resets_in: Option<Duration>,
+    /// Which calls it counts.
+    pub of: HintOf,
+}
+
+/// Which calls a carrier counts together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HintOf {
+    /// All of the account.
+    #[default]
+    Account,
+    /// Those to one endpoint.
+    Endpoint,
 }

@@ -52,7 +52,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use account::{Account, BadAccount, BadDeviceName};
-pub use answer::{Answer, LimitHint};
+pub use answer::{Answer, HintOf, LimitHint};
 pub use capability::Capabilities;
 pub use record::{DeviceRecord, LineId, LineRecord, UsagePart, UsageRecord};
 pub use registry::{custom, twilio};
@@ -165,7 +165,8 @@ pub trait Carrier: Send + Sync + std::fmt::Debug {
         false
     }
 
-    /// What the headers of any answer, a refusal included, say about the calls that are left.
+    /// What the headers of any answer, a refusal included, say about the calls that are left; `now` by the
+    /// carrier's own clock, where the answer tells it.
     fn limit_hint(&self, _headers: &http::HeaderMap, _now: DateTime<Utc>) -> Option<LimitHint> {
         None
     }

@@ -73,7 +73,9 @@ fn hint(error: &CallError, carrier: &Capabilities) -> Option<Cow<'static, str>> 
         CallError::Forbidden { .. } => {
             Some("for a carrier inside your network set http.allow_private_hosts = true")
         }
-        CallError::Throttled { .. } | CallError::Unavailable { .. } => Some("try again later"),
+        CallError::Throttled { .. }
+        | CallError::LimitUsedUp { .. }
+        | CallError::Unavailable { .. } => Some("try again later"),
         CallError::NoToken { .. } => Some(
             "no token was sold: is api_base_url right (and config.token_url, where it is set)? \
              Else try again later",

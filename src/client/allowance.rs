@@ -60,6 +60,10 @@ impl Units {
             if let Some(unit) = self.take_booked() {
                 return Ok(unit);
             }
+            if self.allowance.is_over() {
+                // What is left of it counts on no day, even if booking for the new one fails and looks begun.
+                self.booked.store(0, Ordering::Relaxed);
+            }
             let taken = self.taken.load(Ordering::Relaxed);
             let booked = self.allowance.book_beyond(taken).await?;
             self.booked.store(booked, Ordering::Relaxed);
@@ -103,6 +107,8 @@ impl Drop for Unit<'_> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::sync::atomic::AtomicBool;
+
     use futures_util::future::join_all;
 
     use super::*;
@@ -146,6 +152,44 @@ mod tests {
         let taken = join_all((0..3).map(|_| units.take())).await;
         assert!(taken.iter().all(Result::is_ok));
         assert_eq!(seven.asked.load(Ordering::Relaxed), 1);
+    }
+
+    /// Three a day; the database is away when the second day begins, which it then takes for begun.
+    #[derive(Debug, Default)]
+    struct Midnight {
+        is_past: AtomicBool,
+        has_begun: AtomicBool,
+    }
+
+    #[async_trait]
+    impl Allowance for Midnight {
+        async fn book_beyond(&self, taken: u64) -> Result<u64, CallError> {
+            if self.is_past.load(Ordering::Relaxed) {
+                self.has_begun.store(true, Ordering::Relaxed);
+                let reason = "away".to_owned();
+                return Err(CallError::NotCounted { reason });
+            }
+            Ok(taken + 3)
+        }
+
+        fn is_over(&self) -> bool {
+            self.is_past.load(Ordering::Relaxed) && !self.has_begun.load(Ordering::Relaxed)
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_left_of_a_day_is_not_used_on_the_next_even_if_that_cannot_be_booked() {
+        let midnight = Arc::new(Midnight::default());
+        let units = Units::of(midnight.clone());
+        units.take().await.unwrap().spend();
+        midnight.is_past.store(true, Ordering::Relaxed);
+        for attempt in 0..3 {
+            let taken = units.take().await.map(Unit::spend);
+            assert!(
+                matches!(taken, Err(CallError::NotCounted { .. })),
+                "{attempt}"
+            );
+        }
     }
 
     #[tokio::test]

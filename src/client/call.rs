@@ -10,7 +10,7 @@ use url::Url;
 use super::caller::Caller;
 use super::destination::{Destination, Proof};
 use super::error::CallError;
-use super::limits::{Paused, Permit, UnnamedPause};
+use super::limits::{Endpoint, Paused, PausedBy, Permit, UnnamedPause};
 use super::meter::CallMeter;
 use super::purchase::TokenSource;
 use super::retry::backoff;
@@ -98,7 +98,10 @@ impl CarrierClient {
                 token,
             } = self.send(request, moved.clone(), meter).await?;
             match answer {
-                Ok(received) => return Ok(self.read(walk, &received, at, at_utc)),
+                Ok(received) => {
+                    let class = &request.class;
+                    return Ok(self.read(walk, class, &received, (at, at_utc)));
+                }
                 Err(Failure::Moved { to }) if redirects < MAX_REDIRECTS => {
                     (moved, redirects) = (Some(to), redirects + 1);
                 }
@@ -113,7 +116,7 @@ impl CarrierClient {
                 {
                     *is_renewed = true;
                 }
-                Err(failure) => return Ok(Err(self.setback(failure, at))),
+                Err(failure) => return Ok(Err(self.setback(failure, &request.class, at))),
             }
         }
     }
@@ -138,7 +141,11 @@ impl CarrierClient {
             }
         };
         let unit = meter.unit().await?;
-        let mut permit = self.permit(&request.class, meter).await?;
+        let endpoint = Endpoint {
+            class: &request.class,
+            path: &request.endpoint,
+        };
+        let mut permit = self.permit(endpoint, meter).await?;
         // The wait may have outlived the token. What buys the next may need the permit, where one call at
         // a time is allowed.
         if let Some(source) = source {
@@ -147,7 +154,7 @@ impl CarrierClient {
                 None => {
                     drop(permit);
                     let bought = self.token(source, meter).await?;
-                    permit = self.permit(&request.class, meter).await?;
+                    permit = self.permit(endpoint, meter).await?;
                     Some(bought)
                 }
             };
@@ -164,7 +171,7 @@ impl CarrierClient {
             proof: self.proof(request, token.as_deref()),
             body: request.body.as_deref().map(json),
         };
-        let answer = self.on_the_wire(call, at_utc).await;
+        let answer = self.on_the_wire(call, endpoint.path, at_utc).await;
         if answer.is_ok() {
             meter.was_answered();
         }
@@ -179,13 +186,13 @@ impl CarrierClient {
     /// The right to make one call, for as long as it is held.
     pub(super) async fn permit(
         &self,
-        class: &str,
+        endpoint: Endpoint<'_>,
         meter: &CallMeter,
     ) -> Result<Permit<'_>, CallError> {
         let waiting_since = Instant::now();
-        let permit = self.limiter.acquire(class, PATIENCE).await;
+        let permit = self.limiter.acquire(endpoint, PATIENCE).await;
         meter.has_waited(waiting_since);
-        let permit = permit.map_err(|paused| self.throttled_for(paused))?;
+        let permit = permit.map_err(|paused| self.not_before(paused))?;
         // As late as can be: the wait may have been long, and the process may have been frozen.
         if self.tenure.is_held() {
             Ok(permit)
@@ -197,11 +204,12 @@ impl CarrierClient {
     pub(super) async fn on_the_wire(
         &self,
         call: Outgoing<'_>,
+        path: &str,
         now: DateTime<Utc>,
     ) -> Result<Received, Failure> {
         let (answer, hint) = self.transport.send(&self.destination, call, now).await;
         if let Some(hint) = hint {
-            self.limiter.learn(hint);
+            self.limiter.learn(path, hint);
         }
         answer
     }
@@ -228,9 +236,9 @@ impl CarrierClient {
     fn read<T>(
         &self,
         walk: &mut (dyn Walk<T> + '_),
+        class: &str,
         received: &Received,
-        sent: Instant,
-        sent_at: DateTime<Utc>,
+        (sent, sent_at): (Instant, DateTime<Utc>),
     ) -> Result<Page<T>, Setback> {
         let scrub = |text: String| self.destination.scrubber.scrub(&text);
         let answer = Answer {
@@ -241,11 +249,11 @@ impl CarrierClient {
         };
         let error = match walk.read(&answer) {
             Ok(page) => {
-                self.limiter.answered();
+                self.limiter.answered(class);
                 return Ok(page);
             }
             Err(ReadError::Throttled(_)) => {
-                return Err(self.setback(Failure::Throttled { pause: None }, sent));
+                return Err(self.setback(Failure::Throttled { pause: None }, class, sent));
             }
             Err(ReadError::Rejected(text)) => {
                 return Err(Setback::last(CallError::Rejected {
@@ -263,19 +271,18 @@ impl CarrierClient {
     }
 
     /// Judges a failed attempt and, where the carrier asks for it, pauses the whole account.
-    pub(super) fn setback(&self, failure: Failure, sent: Instant) -> Setback {
+    pub(super) fn setback(&self, failure: Failure, class: &str, sent: Instant) -> Setback {
         match failure {
             Failure::Throttled { pause } => {
-                let pause = self.pause(pause, sent);
-                let error = self.throttled_for(Paused { left: pause });
+                let until = self.clock.now() + self.pause(pause, class, sent);
                 Setback {
-                    error,
+                    error: CallError::Throttled { until },
                     worth_retrying: true,
                 }
             }
             Failure::Transient { reason, pause } => {
                 if let Some(pause) = pause {
-                    self.limiter.throttled(sent, pause);
+                    self.limiter.throttled(class, sent, pause);
                 }
                 Setback {
                     error: CallError::Unavailable { reason },
@@ -296,21 +303,23 @@ impl CarrierClient {
     }
 
     /// Pauses the account for as long as the carrier says, or as is usual.
-    fn pause(&self, named: Option<Duration>, sent: Instant) -> Duration {
+    fn pause(&self, named: Option<Duration>, class: &str, sent: Instant) -> Duration {
         if let Some(pause) = named {
-            self.limiter.throttled(sent, pause);
+            self.limiter.throttled(class, sent, pause);
             return pause;
         }
         let unnamed = UnnamedPause {
             shortest: self.transport.config().throttle_pause,
             longest: self.transport.config().max_retry_after,
         };
-        self.limiter.throttled_unnamed(sent, unnamed)
+        self.limiter.throttled_unnamed(class, sent, unnamed)
     }
 
-    fn throttled_for(&self, paused: Paused) -> CallError {
-        CallError::Throttled {
-            until: self.clock.now() + paused.left,
+    fn not_before(&self, paused: Paused) -> CallError {
+        let until = self.clock.now() + paused.left;
+        match paused.by {
+            PausedBy::Carrier => CallError::Throttled { until },
+            PausedBy::OwnLimit => CallError::LimitUsedUp { until },
         }
     }
 }

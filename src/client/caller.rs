@@ -4,35 +4,34 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::limiter::{AccountLimiter, Paused, Permit};
-use super::line::Door;
+use super::limiter::{AccountLimiter, Endpoint, Lanes, Paused, Permit};
 
-/// What a client needs to ask for permits. Integrations of one tenant go through the same doors.
+/// What a client needs to ask for permits. Integrations of one tenant go through the same lanes.
 #[derive(Debug, Clone)]
 pub struct Caller {
     limiter: Arc<AccountLimiter>,
-    door: Arc<Door>,
-    host_door: Arc<Door>,
+    lanes: Lanes,
 }
 
 impl Caller {
     pub(super) fn new(limiter: Arc<AccountLimiter>, tenant: &str) -> Self {
         Self {
-            door: limiter.doors.of(tenant),
-            host_door: limiter.host.doors.of(tenant),
+            lanes: limiter.lanes(tenant),
             limiter,
         }
     }
 
-    /// Waits for the right to make one call to an endpoint of `class`; a class without a limit of its
-    /// own may have any name.
+    /// Waits for the right to make one call to `endpoint`.
     ///
     /// # Errors
     /// [`Paused`] when no call may leave for longer than `patience`: the account pauses, what the
     /// carrier says is left is spent, or a window is used up.
-    pub async fn acquire(&self, class: &str, patience: Duration) -> Result<Permit<'_>, Paused> {
-        let doors = (&*self.door, &*self.host_door);
-        self.limiter.acquire(doors, class, patience).await
+    pub async fn acquire(
+        &self,
+        endpoint: Endpoint<'_>,
+        patience: Duration,
+    ) -> Result<Permit<'_>, Paused> {
+        self.limiter.acquire(&self.lanes, endpoint, patience).await
     }
 
     /// Whether both call the same account.

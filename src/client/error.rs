@@ -12,6 +12,12 @@ pub enum CallError {
         /// When the account may call again.
         until: DateTime<Utc>,
     },
+    /// What may be called in a window of time is used up, and nothing went wrong: stop and go on after `until`.
+    #[error("the limit of calls is used up until {}", until.format("%H:%M:%S UTC"))]
+    LimitUsedUp {
+        /// When the next call may leave.
+        until: DateTime<Utc>,
+    },
     /// The credentials do not open this: stop until a person changes them.
     #[error("the carrier refuses the credentials (status {status}{})", colon(.words.as_deref()))]
     Unauthorized {

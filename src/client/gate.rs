@@ -3,15 +3,18 @@
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::limiter::Paused;
+use super::limiter::{Paused, PausedBy};
 use super::monotonic::now;
 use super::rate::{Rate, RateLimit};
 use super::window::{SlidingWindow, Window};
 
 /// The runtime's timer counts in these: no sleep is shorter.
 const TIMER_STEP: Duration = Duration::from_millis(1);
+
+/// What nobody has passed for this long, at least, may be forgotten.
+const LEAST_REST: Duration = Duration::from_secs(600);
 
 /// What a scope allows, as configured.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,9 +53,9 @@ impl Tier {
     }
 
     /// After a rest this long everything is allowed again.
-    pub(super) fn rest(&self) -> Duration {
+    fn rest(&self) -> Duration {
         let windows = self.windows.iter().map(|window| window.per * 2);
-        windows.fold(self.rate.refill(), Duration::max)
+        windows.fold(self.rate.refill().max(LEAST_REST), Duration::max)
     }
 }
 
@@ -70,14 +73,6 @@ impl Price {
     fn in_all(self) -> u32 {
         self.permits.saturating_mul(self.processes)
     }
-
-    /// Of a call in a scope that is this process's own.
-    pub(super) fn own(permits: u32) -> Self {
-        Self {
-            permits,
-            processes: 1,
-        }
-    }
 }
 
 /// One scope. Waiting and taking are apart, so that a call that passes several takes from none before
@@ -85,12 +80,15 @@ impl Price {
 #[derive(Debug)]
 pub(super) struct Gate {
     counts: Mutex<Counts>,
+    /// After this everything is allowed again.
+    rest: Duration,
 }
 
 #[derive(Debug)]
 struct Counts {
     rate: Rate,
     windows: Vec<SlidingWindow>,
+    last_taken: Option<Instant>,
 }
 
 impl Gate {
@@ -100,7 +98,9 @@ impl Gate {
             counts: Mutex::new(Counts {
                 rate: Rate::new(tier.rate),
                 windows: windows.collect(),
+                last_taken: None,
             }),
+            rest: tier.rest(),
         }
     }
 
@@ -118,7 +118,10 @@ impl Gate {
         loop {
             let (rate, window) = self.waits(price);
             if window > patience {
-                return Err(Paused { left: window });
+                return Err(Paused {
+                    left: window,
+                    by: PausedBy::OwnLimit,
+                });
             }
             let wait = rate.max(window);
             if wait.is_zero() {
@@ -146,6 +149,7 @@ impl Gate {
         for window in &mut counts.windows {
             window.take(price.permits, now);
         }
+        counts.last_taken = Some(now);
     }
 
     /// Leaves nothing of a burst, and nothing of a window.
@@ -155,6 +159,13 @@ impl Gate {
         for window in &mut counts.windows {
             window.drain(now);
         }
+        counts.last_taken = Some(now);
+    }
+
+    /// Whether everything is allowed again, and has been for a while.
+    pub(super) fn is_rested(&self) -> bool {
+        let last = self.counts().last_taken;
+        last.is_none_or(|last| now().saturating_duration_since(last) >= self.rest)
     }
 
     /// For the rate, and for the windows.

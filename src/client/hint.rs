@@ -2,9 +2,10 @@
 //! calls leave than that; a word of the carrier only ever lowers what we allow ourselves. Pure, over a
 //! monotonic clock.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-pub use crate::carriers::LimitHint;
+pub use crate::carriers::{HintOf, LimitHint};
 
 /// A reset that is further off is cut to this: a slip in a header must not silence an account for years.
 const LONGEST_RESET: Duration = Duration::from_secs(3600);
@@ -13,7 +14,59 @@ const UNNAMED_RESET: Duration = Duration::from_secs(60);
 /// Words that are kept. More differ in their reset by jitter, and the last two become one.
 const MOST_WORDS: usize = 8;
 
-/// What an account's carrier has said, until it no longer holds.
+/// What an account's carrier has said, of all its calls and of those to one endpoint.
+#[derive(Debug, Default)]
+pub struct AccountHints {
+    of_all: Hints,
+    /// Those that hold. The endpoints of a carrier are few: templates, not addresses.
+    by_path: BTreeMap<String, Hints>,
+}
+
+impl AccountHints {
+    /// The carrier said so in an answer of `path` that came at `now`, while `in_flight` other calls were under
+    /// way, which it may not have counted yet.
+    pub fn learn(&mut self, path: &str, hint: LimitHint, in_flight: u64, now: Instant) {
+        match hint.of {
+            HintOf::Account => self.of_all.learn(hint, in_flight, now),
+            HintOf::Endpoint => {
+                self.by_path.retain(|_, hints| !hints.are_over(now));
+                let hints = self.by_path.entry(path.to_owned()).or_default();
+                hints.learn(hint, in_flight, now);
+            }
+        }
+    }
+
+    /// How long no call to `path` may leave.
+    #[must_use]
+    pub fn pause_left(&self, path: &str, now: Instant) -> Option<Duration> {
+        let of_path = self.by_path.get(path);
+        let of_path = of_path.and_then(|hints| hints.pause_left(now));
+        self.of_all.pause_left(now).max(of_path)
+    }
+
+    /// How long no call may leave to the endpoint that must be silent the longest.
+    #[must_use]
+    pub fn longest_pause(&self, now: Instant) -> Option<Duration> {
+        let each = self.by_path.values().map(|hints| hints.pause_left(now));
+        each.fold(self.of_all.pause_left(now), Option::max)
+    }
+
+    /// A call to `path` leaves.
+    pub fn leaves(&mut self, path: &str, now: Instant) {
+        self.of_all.leaves(now);
+        if let Some(hints) = self.by_path.get_mut(path) {
+            hints.leaves(now);
+        }
+    }
+
+    /// Whether nothing that was said holds any more.
+    #[must_use]
+    pub fn are_over(&self, now: Instant) -> bool {
+        self.of_all.are_over(now) && self.by_path.values().all(|hints| hints.are_over(now))
+    }
+}
+
+/// What has been said of one count, until it no longer holds.
 #[derive(Debug, Default)]
 pub struct Hints {
     /// The sooner a word ends, the fewer calls it leaves: what allows more and ends sooner says nothing.
@@ -104,6 +157,7 @@ mod tests {
         LimitHint {
             remaining: Some(remaining),
             resets_in: Some(resets_in),
+            of: HintOf::Account,
         }
     }
 
@@ -136,7 +190,7 @@ mod tests {
             (
                 LimitHint {
                     remaining: Some(1),
-                    resets_in: None,
+                    ..LimitHint::default()
                 },
                 0,
                 1,
@@ -144,8 +198,8 @@ mod tests {
             ),
             (
                 LimitHint {
-                    remaining: None,
                     resets_in: Some(SECOND),
+                    ..LimitHint::default()
                 },
                 0,
                 100,
@@ -173,6 +227,26 @@ mod tests {
         let reset = now + 10 * SECOND;
         assert_eq!(at_once(&mut hints, reset), 30, "what still holds, holds");
         assert_eq!(at_once(&mut hints, now + 60 * SECOND), 100);
+    }
+
+    #[test]
+    fn a_word_of_one_endpoint_holds_no_other_back_and_one_of_the_account_all() {
+        let (mut hints, now) = (AccountHints::default(), Instant::now());
+        let of_list = LimitHint {
+            of: HintOf::Endpoint,
+            ..hint(1, 10 * SECOND)
+        };
+        hints.learn("list", of_list, 0, now);
+        hints.leaves("device", now);
+        assert_eq!(hints.pause_left("list", now), None);
+        hints.leaves("list", now);
+        assert_eq!(hints.pause_left("list", now), Some(10 * SECOND));
+        assert_eq!(hints.pause_left("device", now), None);
+        assert_eq!(hints.longest_pause(now), Some(10 * SECOND));
+        assert!(!hints.are_over(now) && hints.are_over(now + 10 * SECOND));
+        hints.learn("list", hint(0, 5 * SECOND), 0, now);
+        assert_eq!(hints.pause_left("device", now), Some(5 * SECOND));
+        assert_eq!(hints.pause_left("list", now), Some(10 * SECOND));
     }
 
     /// What happens to an account.

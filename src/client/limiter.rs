@@ -11,52 +11,57 @@
 //!
 //! Nothing is taken before everything is open, so a call that gives up or meets a pause has cost nothing,
 //! and what is counted as sent was sent then. Turns are taken in this order by everyone, and a slot is
-//! held by calls in flight and by the next one only: no two calls wait for each other. Limiters outlive the actors that use them, so that a restarted integration
-//! neither gets a fresh burst nor forgets a pause.
+//! held by calls in flight and by the next one only: no two calls wait for each other. Limiters outlive the
+//! actors that use them (`remembered.rs`), so that a restarted integration neither gets a fresh burst nor
+//! forgets a pause.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::class::Class;
-use super::gate::{Gate, Head, Price, Tier};
-use super::hint::{Hints, LimitHint};
+use super::gate::{Head, Tier};
+use super::hint::{AccountHints, LimitHint};
 use super::host::Host;
 use super::limits::CarrierLimits;
-use super::line::{Door, Doors, Line, LineTurn};
+use super::line::LineTurn;
 use super::monotonic::now;
-use super::rate::RateLimit;
-use super::throttle::{Throttle, UnnamedPause};
-
-/// An account that has not called for this long, at least, may be forgotten.
-const LEAST_REST: Duration = Duration::from_secs(600);
+use super::remembered::Forgettable;
+use super::scope::{Lane, Scope};
+use super::throttle::UnnamedPause;
 
 /// Permits of one account, shared by every integration that uses the same key.
 #[derive(Debug)]
 pub struct AccountLimiter {
     slots: Semaphore,
-    gate: Gate,
-    /// Tenants that share the account take turns.
-    line: Line,
-    pub(super) doors: Doors,
-    classes: BTreeMap<String, Class>,
-    pub(super) host: Arc<Host>,
-    silence: Mutex<Silence>,
-    /// A rested account is allowed everything again after this.
-    rest: Duration,
+    scope: Arc<Scope>,
+    classes: BTreeMap<String, Arc<Scope>>,
+    host: Arc<Host>,
+    hints: Mutex<AccountHints>,
+    /// By integration: the ownership under which it last took the account over.
+    taken_over: Mutex<HashMap<String, i64>>,
     waiting: AtomicUsize,
     in_flight: AtomicUsize,
 }
 
-/// Why an account must be silent, and since when it is.
-#[derive(Debug, Default)]
-struct Silence {
-    throttle: Throttle,
-    hints: Hints,
-    last_call: Option<Instant>,
+/// What a call asks for, as limits see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint<'a> {
+    /// Of endpoints that one limit may be for; where there is none, any name will do.
+    pub class: &'a str,
+    /// The endpoint itself.
+    pub path: &'a str,
+}
+
+/// One tenant's ways through all that a call passes.
+#[derive(Debug, Clone)]
+pub(super) struct Lanes {
+    account: Lane,
+    classes: BTreeMap<String, Lane>,
+    host: Lane,
+    host_classes: BTreeMap<String, Lane>,
 }
 
 /// The right to make one call; gives its slot back when dropped.
@@ -73,6 +78,17 @@ pub struct Permit<'a> {
 pub struct Paused {
     /// How long it still is.
     pub left: Duration,
+    /// Whose word it is.
+    pub by: PausedBy,
+}
+
+/// Why no call may leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PausedBy {
+    /// The carrier said "too fast".
+    Carrier,
+    /// What is allowed is used up: nothing went wrong.
+    OwnLimit,
 }
 
 /// How an account stands.
@@ -88,56 +104,56 @@ pub struct LimiterSnapshot {
 
 impl AccountLimiter {
     pub(super) fn new(limits: &CarrierLimits, host: Arc<Host>) -> Self {
-        let class = |(name, rate): (&String, &RateLimit)| {
-            let tier = Tier::from(*rate);
-            (name.clone(), tier.rest(), Class::new(&tier))
-        };
-        let classes: Vec<_> = limits.classes.iter().map(class).collect();
-        let rests = classes.iter().map(|(_, rest, _)| *rest);
-        let rest = rests.fold(limits.account.rest().max(LEAST_REST), Duration::max);
+        let scope = |tier: &Tier| Arc::new(Scope::new(tier));
+        let classes = limits.classes.iter();
         Self {
             slots: Semaphore::new(limits.max_concurrency),
-            gate: Gate::new(&limits.account),
-            line: Line::default(),
-            doors: Doors::default(),
+            scope: scope(&limits.account),
             classes: classes
-                .into_iter()
-                .map(|(name, _, class)| (name, class))
+                .map(|(name, rate)| (name.clone(), scope(&(*rate).into())))
                 .collect(),
             host,
-            silence: Mutex::default(),
-            rest,
+            hints: Mutex::default(),
+            taken_over: Mutex::default(),
             waiting: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
         }
     }
 
-    /// Waits for the right to make one call to an endpoint of `class`.
+    pub(super) fn lanes(&self, tenant: &str) -> Lanes {
+        let each = |scopes: &BTreeMap<String, Arc<Scope>>| {
+            let lane = |(name, scope): (&String, _)| (name.clone(), Lane::of(tenant, scope));
+            scopes.iter().map(lane).collect()
+        };
+        Lanes {
+            account: Lane::of(tenant, &self.scope),
+            classes: each(&self.classes),
+            host: Lane::of(tenant, &self.host.scope),
+            host_classes: each(&self.host.classes),
+        }
+    }
+
+    /// Waits for the right to make one call to `endpoint`.
     pub(super) async fn acquire(
         &self,
-        (door, host_door): (&Door, &Door),
-        class: &str,
+        lanes: &Lanes,
+        endpoint: Endpoint<'_>,
         patience: Duration,
     ) -> Result<Permit<'_>, Paused> {
         let _waiting = Counted::one_more(&self.waiting);
+        let in_class = lanes.classes.get(endpoint.class);
+        let in_host_class = lanes.host_classes.get(endpoint.class);
         loop {
-            self.wait_out_pause(patience).await?;
-            let permits = self.silence().throttle.permits_per_call();
-            let price = Price::own(permits);
-            let own_class = match self.classes.get(class) {
-                Some(class) => Some(class.head(price, patience).await?),
-                None => None,
-            };
-            let (account, slot) = self.head(door, price, patience).await?;
-            let host_class = self.host.class_head(class, patience).await?;
-            let host = self.host.head(host_door, patience).await?;
+            self.wait_out_pause(endpoint, patience).await?;
+            let permits = self.permits(endpoint.class);
+            let class = head(in_class, permits.account, patience).await?;
+            let (account, slot) = self.head(&lanes.account, permits.account, patience).await?;
+            let host_class = head(in_host_class, permits.host_class, patience).await?;
+            let host = lanes.host.head(1, patience).await?;
             // A call of this account may have been throttled while this one waited for its turns.
-            if let Some(sent) = self.leaves_at(permits) {
-                for class in own_class.into_iter().chain(host_class) {
-                    class.pass();
-                }
-                account.pass();
-                host.pass();
+            if let Some(sent) = self.leaves_at(endpoint, permits) {
+                let classes = class.into_iter().chain(host_class);
+                classes.chain([account, host]).for_each(Head::pass);
                 return Ok(Permit {
                     _slot: slot,
                     _in_flight: Counted::one_more(&self.in_flight),
@@ -150,38 +166,71 @@ impl AccountLimiter {
     /// Waits to be the next call of the account that may leave.
     async fn head<'a: 'd, 'd>(
         &'a self,
-        door: &'d Door,
-        price: Price,
+        lane: &'d Lane,
+        permits: u32,
         patience: Duration,
     ) -> Result<(Head<'d, LineTurn<'d>>, SemaphorePermit<'a>), Paused> {
-        let turn = self.line.turn(door).await;
+        let turn = lane.turn().await;
         #[expect(
             clippy::expect_used,
             reason = "the semaphore is private and never closed"
         )]
         let slot = self.slots.acquire().await.expect("never closed");
-        let head = self.gate.opens(price, patience, turn).await?;
+        let head = lane.opens(turn, permits, patience).await?;
         Ok((head, slot))
     }
 
-    async fn wait_out_pause(&self, patience: Duration) -> Result<(), Paused> {
-        while let Some(left) = self.pause_left() {
-            if left > patience {
-                return Err(Paused { left });
+    async fn wait_out_pause(
+        &self,
+        endpoint: Endpoint<'_>,
+        patience: Duration,
+    ) -> Result<(), Paused> {
+        while let Some(paused) = self.paused(endpoint) {
+            if paused.left > patience {
+                return Err(paused);
             }
-            tokio::time::sleep(left).await;
+            tokio::time::sleep(paused.left).await;
         }
         Ok(())
     }
 
+    /// What holds a call to `endpoint` back the longest.
+    fn paused(&self, endpoint: Endpoint<'_>) -> Option<Paused> {
+        let now = now();
+        let told = |left| Paused {
+            left,
+            by: PausedBy::Carrier,
+        };
+        let class = self.host.classes.get(endpoint.class);
+        let class = class.and_then(|class| class.pause_left(now));
+        let used_up = self.hints().pause_left(endpoint.path, now);
+        let used_up = used_up.map(|left| Paused {
+            left,
+            by: PausedBy::OwnLimit,
+        });
+        let told = self.scope.pause_left(now).max(class).map(told);
+        told.into_iter()
+            .chain(used_up)
+            .max_by_key(|paused| paused.left)
+    }
+
+    fn permits(&self, class: &str) -> Permits {
+        let host_class = self.host.classes.get(class);
+        Permits {
+            account: self.scope.permits_per_call(),
+            host_class: host_class.map_or(1, |class| class.permits_per_call()),
+        }
+    }
+
     /// Now, unless a call must wait or pay more than it thought.
-    fn leaves_at(&self, permits: u32) -> Option<Instant> {
-        let (now, mut silence) = (now(), self.silence());
-        let may =
-            silence.pause_left(now).is_none() && silence.throttle.permits_per_call() <= permits;
+    fn leaves_at(&self, endpoint: Endpoint<'_>, permits: Permits) -> Option<Instant> {
+        let (now, mut hints) = (now(), self.hints());
+        let host_class = self.host.classes.get(endpoint.class);
+        let may = hints.pause_left(endpoint.path, now).is_none()
+            && self.scope.lets(permits.account, now)
+            && host_class.is_none_or(|class| class.lets(permits.host_class, now));
         may.then(|| {
-            silence.hints.leaves(now);
-            silence.last_call = Some(now);
+            hints.leaves(endpoint.path, now);
             now
         })
     }
@@ -189,80 +238,107 @@ impl AccountLimiter {
     /// How long the account must still be silent.
     #[must_use]
     pub fn pause_left(&self) -> Option<Duration> {
-        self.silence().pause_left(now())
+        self.scope.pause_left(now())
     }
 
-    /// The carrier said "too fast" to a call sent at `sent`: every call of the account waits.
-    pub fn throttled(&self, sent: Instant, pause: Duration) {
-        self.silence().throttle.throttled(sent, now(), pause);
+    /// The carrier said "too fast" to a call sent at `sent`: every call of the account waits, and where the
+    /// host limits the class for all accounts, every call of that class.
+    pub fn throttled(&self, class: &str, sent: Instant, pause: Duration) {
+        for scope in self.throttled_by(class) {
+            scope.throttle().throttled(sent, now(), pause);
+        }
     }
 
     /// The same where the carrier did not say how long; tells what was made of it.
-    pub fn throttled_unnamed(&self, sent: Instant, unnamed: UnnamedPause) -> Duration {
-        let mut silence = self.silence();
-        let pause = unnamed.length(silence.throttle.throttlings_before(sent), rand::random());
-        silence.throttle.throttled(sent, now(), pause);
+    pub fn throttled_unnamed(&self, class: &str, sent: Instant, unnamed: UnnamedPause) -> Duration {
+        let before = |scope: &Scope| scope.throttle().throttlings_before(sent);
+        let before = self.throttled_by(class).map(before).max().unwrap_or(0);
+        let pause = unnamed.length(before, rand::random());
+        self.throttled(class, sent, pause);
         pause
     }
 
-    /// The carrier answered: a slowed account grows back.
-    pub fn answered(&self) {
-        self.silence().throttle.answered();
+    /// The carrier answered a call of `class`: what was slowed grows back.
+    pub fn answered(&self, class: &str) {
+        for scope in self.throttled_by(class) {
+            scope.throttle().answered();
+        }
     }
 
-    /// The carrier said what is left. Calls that still have a permit may not have been counted by it and are
-    /// taken off; so is the one that was answered, where it still has its own: careful by one.
-    pub fn learn(&self, hint: LimitHint) {
+    fn throttled_by<'a>(&'a self, class: &str) -> impl Iterator<Item = &'a Scope> + use<'a> {
+        let host_class = self.host.classes.get(class);
+        [Some(&self.scope), host_class]
+            .into_iter()
+            .flatten()
+            .map(Arc::as_ref)
+    }
+
+    /// The carrier said what is left, in an answer of `path`. Calls that still have a permit may not have been
+    /// counted by it and are taken off; so is the one that was answered, where it still has its own: careful
+    /// by one.
+    pub fn learn(&self, path: &str, hint: LimitHint) {
         let in_flight = self.in_flight.load(Ordering::Relaxed);
         let in_flight = u64::try_from(in_flight).unwrap_or(u64::MAX);
-        self.silence().hints.learn(hint, in_flight, now());
+        self.hints().learn(path, hint, in_flight, now());
     }
 
-    /// Leaves nothing of the burst and of the windows. For an account that another process has called
-    /// until now: that one may have made these calls already, and the carrier counts both.
-    pub fn forgo_burst(&self) {
-        self.gate.drain();
-        for class in self.classes.values() {
-            class.drain();
+    /// Leaves nothing of the burst and of the windows where `integration` is new here under this ownership:
+    /// another process has called the account until now, it may have made these calls already, and the
+    /// carrier counts both. Asked again under the same one, it is not new: what it has called since then is
+    /// known.
+    pub fn take_over(&self, integration: &str, ownership: i64) {
+        let mut known = unpoisoned(&self.taken_over);
+        if known.insert(integration.to_owned(), ownership) != Some(ownership) {
+            self.scope.drain();
+            self.classes.values().for_each(|class| class.drain());
         }
     }
 
     /// How the account stands; cheap.
     #[must_use]
     pub fn snapshot(&self) -> LimiterSnapshot {
-        let silence = self.silence();
         LimiterSnapshot {
-            paused_for: silence.pause_left(now()),
-            permits_per_call: silence.throttle.permits_per_call(),
+            paused_for: self.pause_left().max(self.hints().longest_pause(now())),
+            permits_per_call: self.scope.permits_per_call(),
             waiting: self.waiting.load(Ordering::Relaxed),
         }
     }
 
-    /// Whether a new limiter would be no different: nothing that the carrier said holds, full pace, and
-    /// long at rest.
-    pub(super) fn is_forgettable(&self) -> bool {
-        let (now, silence) = (now(), self.silence());
-        let rested = silence
-            .last_call
-            .is_none_or(|last| now.saturating_duration_since(last) >= self.rest);
-        rested
-            && silence.throttle.is_at_full_pace()
-            && silence.pause_left(now).is_none()
-            && silence.hints.are_over(now)
-    }
-
-    /// Every change under this lock leaves the state whole, so a panic elsewhere cannot have broken it.
-    fn silence(&self) -> MutexGuard<'_, Silence> {
-        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    fn hints(&self) -> MutexGuard<'_, AccountHints> {
+        unpoisoned(&self.hints)
     }
 }
 
-impl Silence {
-    fn pause_left(&self, now: Instant) -> Option<Duration> {
-        self.throttle
-            .pause_left(now)
-            .max(self.hints.pause_left(now))
+impl Forgettable for AccountLimiter {
+    fn is_forgettable(&self) -> bool {
+        self.scope.is_forgettable()
+            && self.classes.values().all(|class| class.is_forgettable())
+            && self.hints().are_over(now())
     }
+}
+
+/// What a call must take, where its account or its class at the host has been slowed.
+#[derive(Debug, Clone, Copy)]
+struct Permits {
+    account: u32,
+    host_class: u32,
+}
+
+/// Waits to be the next call in `lane`, where the class has one.
+async fn head(
+    lane: Option<&Lane>,
+    permits: u32,
+    patience: Duration,
+) -> Result<Option<Head<'_, LineTurn<'_>>>, Paused> {
+    match lane {
+        Some(lane) => lane.head(permits, patience).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Every change under these locks leaves the state whole, so a panic elsewhere cannot have broken it.
+fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One of those that are counted, until it is dropped.

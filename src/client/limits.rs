@@ -1,33 +1,27 @@
-//! Every limiter of the process, by account and by host, and what a carrier allows as configured. Limiters
-//! outlive the actors that use them (`limiter.rs`).
+//! Every limiter of the process, by account and by host, and what a carrier allows as configured.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, HashMap};
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use secrecy::ExposeSecret;
-
-use super::accounts::Accounts;
 use super::caller::Caller;
 pub use super::gate::Tier;
 use super::host::Host;
-pub use super::limiter::{AccountLimiter, LimiterSnapshot, Paused, Permit};
+pub use super::limiter::{AccountLimiter, Endpoint, LimiterSnapshot, Paused, PausedBy, Permit};
 use super::rate::RateLimit;
+use super::remembered::Remembered;
 pub use super::throttle::UnnamedPause;
 pub use super::window::Window;
-use crate::carriers::Account;
 
 /// Every limiter of the process, by account and by host.
 #[derive(Debug)]
 pub struct Limits {
     hasher: RandomState,
-    accounts: Mutex<Accounts>,
-    hosts: Mutex<HashMap<String, Arc<Host>>>,
+    accounts: Mutex<Remembered<AccountLimiter>>,
+    hosts: Mutex<Remembered<Host>>,
     processes: Arc<AtomicU32>,
-    /// By integration: the ownership under which its account was last taken over.
-    taken_over: Mutex<HashMap<String, i64>>,
 }
 
 impl Default for Limits {
@@ -37,7 +31,6 @@ impl Default for Limits {
             accounts: Mutex::default(),
             hosts: Mutex::default(),
             processes: Arc::new(AtomicU32::new(1)),
-            taken_over: Mutex::default(),
         }
     }
 }
@@ -59,31 +52,23 @@ pub struct CarrierLimits {
 }
 
 impl Limits {
-    /// The limiter of `account` at `carrier`, reached at `host`, as `tenant` calls it.
+    /// The limiter of the account at `carrier`, reached at `host`, that these `credentials` open, as `tenant`
+    /// calls it.
     ///
-    /// Keyed by the credentials, which is what carriers count on: two integrations with one key and
-    /// different account ids share a limit.
+    /// Keyed by what is sent to prove who we are, which is what carriers count on: two integrations with one
+    /// key and different account ids share a limit. Only their hash is kept.
     pub fn account(
         &self,
         (carrier, host): (&str, &str),
-        account: &Account,
+        credentials: impl Hash,
         tenant: &str,
         limits: &CarrierLimits,
     ) -> Caller {
-        let key = self.key(carrier, host, account);
-        let mut accounts = unpoisoned(&self.accounts);
-        let limiter = accounts.find_or_add(key, || {
+        let hash = self.hasher.hash_one((carrier, host, credentials));
+        let limiter = unpoisoned(&self.accounts).find_or_add(hash, || {
             AccountLimiter::new(limits, self.host((carrier, host), limits))
         });
         Caller::new(limiter, tenant)
-    }
-
-    /// Whether `integration` is new here under this ownership. Asked again under the same one, it is not: what
-    /// its account has called since then is known to the call.
-    #[must_use]
-    pub fn takes_over(&self, integration: &str, ownership: i64) -> bool {
-        let mut known = unpoisoned(&self.taken_over);
-        known.insert(integration.to_owned(), ownership) != Some(ownership)
     }
 
     /// So many processes, this one included, call the same hosts from now on: each call takes as many
@@ -94,17 +79,9 @@ impl Limits {
     }
 
     /// By carrier too: a row of another carrier that leads to a host first must not decide its limits.
-    fn host(&self, (carrier, host): (&str, &str), limits: &CarrierLimits) -> Arc<Host> {
-        let new = || Arc::new(Host::new(limits, Arc::clone(&self.processes)));
-        let mut hosts = unpoisoned(&self.hosts);
-        Arc::clone(hosts.entry(format!("{carrier} {host}")).or_insert_with(new))
-    }
-
-    /// A keyed hash stands for the credentials, so that the map holds no secret.
-    fn key(&self, carrier: &str, host: &str, account: &Account) -> u64 {
-        let secret = account.api_secret.as_ref().map(ExposeSecret::expose_secret);
-        self.hasher
-            .hash_one((carrier, host, account.api_key.expose_secret(), secret))
+    fn host(&self, host: (&str, &str), limits: &CarrierLimits) -> Arc<Host> {
+        let hash = self.hasher.hash_one(host);
+        unpoisoned(&self.hosts).find_or_add(hash, || Host::new(limits, &self.processes))
     }
 }
 

@@ -20,14 +20,14 @@
 //! | `limits.rs` | what a carrier allows; all limiters of the process |
 //! | `limiter.rs` | permits of one account: pause, class, slot, account, host |
 //! | `caller.rs` | an account as one tenant calls it |
-//! | `accounts.rs` | the limiters of all accounts, and when one is forgotten |
 //! | `host.rs` | one host, for all its accounts |
-//! | `line.rs` | tenants that share an account or a host take turns |
-//! | `class.rs` | one class of endpoints of an account |
+//! | `line.rs` | tenants that share a scope take turns |
+//! | `scope.rs` | what calls pass: a host, an account, a class of endpoints of either |
 //! | `gate.rs` | one scope: a rate and windows, waited for and taken apart |
 //! | `rate.rs` | a steady rate with a burst |
 //! | `window.rs` | pure: at most so many calls in any interval of a length |
 //! | `token.rs` | one account's token: bought by one at a time, renewed, given back |
+//! | `remembered.rs` | what outlives its users, and when it is forgotten |
 //! | `tokens.rs` | the keepers of all accounts' tokens |
 //! | `purchase.rs` | buying a token: where, with what, and what a refusal means |
 //! | `throttle.rs` | pure: what a 429 does to an account's pace |
@@ -38,12 +38,10 @@
 //! | `allowed_hosts.rs` | the operator's own list of hosts |
 //! | `scrub.rs` | carriers' texts without secrets |
 
-mod accounts;
 pub mod allowance;
 pub mod allowed_hosts;
 pub mod call;
 pub mod caller;
-mod class;
 pub mod destination;
 pub mod egress;
 pub mod error;
@@ -57,7 +55,9 @@ pub mod meter;
 mod monotonic;
 pub mod purchase;
 pub mod rate;
+mod remembered;
 pub mod retry;
+mod scope;
 pub mod scrub;
 pub mod throttle;
 pub mod token;
@@ -72,7 +72,7 @@ pub use caller::Caller;
 pub use error::{CallError, SetUpError};
 pub use gate::Tier;
 pub use hint::LimitHint;
-pub use limits::{AccountLimiter, CarrierLimits, Limits};
+pub use limits::{AccountLimiter, CarrierLimits, Endpoint, Limits};
 pub use meter::CallMeter;
 pub use rate::RateLimit;
 pub use tokens::Tokens;

@@ -15,15 +15,19 @@ use url::{Url, form_urlencoded};
 use super::call::{CarrierClient, Setback};
 use super::destination::{basic_header, below};
 use super::error::CallError;
+use super::limits::Endpoint;
 use super::meter::CallMeter;
 use super::retry::backoff;
 use super::token::{Bought, HeldToken, TokenKeeper};
 use super::transport::{Answerer, Failure, Outgoing, OutgoingBody, Received};
 use crate::carriers::token::{TokenAddress, TokenBody};
-use crate::carriers::{Answer, ReadError, Token, TokenRequest};
+use crate::carriers::{Answer, Authorization, ReadError, Token, TokenRequest};
 
-/// The endpoint class of purchases.
-const CLASS: &str = "token";
+/// Purchases as limits see them.
+const ENDPOINT: Endpoint<'_> = Endpoint {
+    class: "token",
+    path: "token",
+};
 
 /// Where and with what an account's token is bought, and who keeps it.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct TokenSource {
     pub request: TokenRequest,
     /// Shared by every integration that buys the same.
     pub keeper: Arc<TokenKeeper>,
+    /// The integration that buys.
+    pub buyer: String,
 }
 
 /// Where `address` is for an integration with this base address. `None`: nowhere.
@@ -52,6 +58,21 @@ pub fn token_url(address: &TokenAddress, base: &Url, of_its_own: bool) -> Option
         TokenAddress::OnHost(path) => Some(at(base, path)),
         TokenAddress::Elsewhere { path, .. } if of_its_own => Some(at(base, path)),
         TokenAddress::Elsewhere { origin, path } => Some(at(&Url::parse(origin).ok()?, path)),
+    }
+}
+
+/// All that proves who we are, to tell one account from another: as it is sent, however it is written in a row.
+///
+/// Secrets in the clear: to be hashed at once.
+#[must_use]
+pub fn credentials(authorization: &Authorization) -> Vec<&str> {
+    match authorization {
+        Authorization::Basic { user, password } => vec![user, password.expose_secret()],
+        Authorization::Headers(headers) => headers
+            .iter()
+            .flat_map(|(name, value)| [&**name, value.expose_secret()])
+            .collect(),
+        Authorization::Token(request) => identity(request),
     }
 }
 
@@ -83,7 +104,7 @@ impl CarrierClient {
         meter.expects_a_token()?;
         let token = source
             .keeper
-            .token(async || self.buy(source, meter).await)
+            .token(&source.buyer, async || self.buy(source, meter).await)
             .await;
         if let Err(error) = &token {
             meter.has_no_token(error);
@@ -98,7 +119,7 @@ impl CarrierClient {
                 Ok(bought) => return Ok(bought),
                 Err(setback) => setback,
             };
-            tracing::debug!(endpoint = CLASS, attempt, error = %setback.error, "call failed");
+            tracing::debug!(endpoint = ENDPOINT.path, attempt, error = %setback.error, "call failed");
             if attempt >= self.max_attempts || !setback.worth_retrying {
                 return Err(without_token(setback.error));
             }
@@ -113,7 +134,7 @@ impl CarrierClient {
         meter: &CallMeter,
     ) -> Result<Result<Bought, Setback>, CallError> {
         let unit = meter.unit().await?;
-        let permit = self.permit(CLASS, meter).await?;
+        let permit = self.permit(ENDPOINT, meter).await?;
         meter.counts_token_call();
         unit.spend();
         let (content_type, text) = body(&source.request.body);
@@ -128,18 +149,18 @@ impl CarrierClient {
             }),
         };
         let (asked_at, sent_at) = (Instant::now(), self.clock.now());
-        let answer = self.on_the_wire(call, sent_at).await;
+        let answer = self.on_the_wire(call, ENDPOINT.path, sent_at).await;
         let token = answer.and_then(|received| self.read_token(&received, sent_at));
         Ok(match token {
             Ok(token) => {
-                self.limiter.answered();
+                self.limiter.answered(ENDPOINT.class);
                 Ok(Bought { token, asked_at })
             }
             // Credentials are sent where the operator said, and nowhere else.
             Err(Failure::Moved { .. }) => Err(Setback::last(CallError::Unavailable {
                 reason: "a redirect, which is not followed".to_owned(),
             })),
-            Err(failure) => Err(self.setback(failure, permit.sent)),
+            Err(failure) => Err(self.setback(failure, ENDPOINT.class, permit.sent)),
         })
     }
 
@@ -180,6 +201,7 @@ fn without_token(error: CallError) -> CallError {
         | CallError::Malformed { reason } => reason,
         CallError::TooLarge { .. } => error.to_string(),
         CallError::Throttled { .. }
+        | CallError::LimitUsedUp { .. }
         | CallError::Unauthorized { .. }
         | CallError::NoToken { .. }
         | CallError::Forbidden { .. }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 const DEAREST_CALL: u32 = 8;
 /// Answers in a row that earn the next doubling of the pace.
 const CALLS_TO_RECOVER: u32 = 20;
+/// A throttling that is so long ago says nothing any more.
+const LONG_AGO: Duration = Duration::from_secs(24 * 3600);
 
 /// A pause that the carrier does not name doubles this often at most.
 const MOST_DOUBLINGS: u32 = 5;
@@ -39,6 +41,8 @@ impl UnnamedPause {
 #[derive(Debug)]
 pub struct Throttle {
     paused_until: Option<Instant>,
+    /// When the last throttling was met that was not known yet.
+    met_at: Option<Instant>,
     permits_per_call: u32,
     answers_in_a_row: u32,
     /// Since it was last at full pace.
@@ -49,6 +53,7 @@ impl Default for Throttle {
     fn default() -> Self {
         Self {
             paused_until: None,
+            met_at: None,
             permits_per_call: 1,
             answers_in_a_row: 0,
             throttlings: 0,
@@ -73,12 +78,13 @@ impl Throttle {
 
     /// The carrier said "too fast" to a call that was sent at `sent`.
     ///
-    /// Several calls in flight meet the same limit: only a call sent after the last pause began
+    /// Several calls in flight meet the same limit: only a call sent after the last throttling was met
     /// slows the account further, every one may lengthen the pause.
     pub fn throttled(&mut self, sent: Instant, now: Instant, pause: Duration) {
         if !self.is_known(sent) {
             self.permits_per_call = (self.permits_per_call * 2).min(DEAREST_CALL);
             self.throttlings = self.throttlings.saturating_add(1);
+            self.met_at = Some(now);
         }
         self.answers_in_a_row = 0;
         let until = now + pause;
@@ -93,15 +99,18 @@ impl Throttle {
         self.throttlings.saturating_sub(this_one)
     }
 
-    /// Whether it is as if the carrier had never said "too fast", but for a pause.
+    /// Whether it is as if the carrier had never said "too fast".
     #[must_use]
-    pub fn is_at_full_pace(&self) -> bool {
-        self.permits_per_call == 1
+    pub fn is_forgettable(&self, now: Instant) -> bool {
+        let is_long_ago = |met: Instant| now.saturating_duration_since(met) >= LONG_AGO;
+        let is_past = self.permits_per_call == 1 || self.met_at.is_none_or(is_long_ago);
+        is_past && self.pause_left(now).is_none()
     }
 
-    /// Sent before the last pause was over: it met the same limit.
+    /// Sent before the last throttling was met: it met the same limit. Nothing is sent in the pause that
+    /// follows; and a late word of the same limit, which lengthens the pause, hides no new one.
     fn is_known(&self, sent: Instant) -> bool {
-        self.paused_until.is_some_and(|until| sent < until)
+        self.met_at.is_some_and(|met| sent <= met)
     }
 
     /// The carrier answered.
@@ -114,7 +123,7 @@ impl Throttle {
             self.answers_in_a_row = 0;
             self.permits_per_call /= 2;
         }
-        if self.is_at_full_pace() {
+        if self.permits_per_call == 1 {
             self.throttlings = 0;
         }
     }
@@ -156,6 +165,35 @@ mod tests {
         );
         account.throttled(start + 11 * SECOND, start + 11 * SECOND, SECOND);
         assert_eq!(account.permits_per_call(), 4);
+    }
+
+    #[test]
+    fn a_late_word_of_the_same_limit_hides_no_new_one() {
+        let start = Instant::now();
+        let mut account = Throttle::default();
+        account.throttled(start, start, SECOND);
+        let sent = start + 2 * SECOND;
+        account.throttled(start, start + 3 * SECOND, 10 * SECOND);
+        assert_eq!(account.permits_per_call(), 2, "sent before the first");
+        account.throttled(sent, start + 4 * SECOND, SECOND);
+        assert_eq!(account.permits_per_call(), 4, "sent after its pause");
+        account.throttled(sent, start + 4 * SECOND, SECOND);
+        assert_eq!(account.permits_per_call(), 4, "and another sent with it");
+    }
+
+    #[test]
+    fn what_was_throttled_may_be_forgotten_at_full_pace_or_after_long() {
+        let start = Instant::now();
+        let mut account = Throttle::default();
+        assert!(account.is_forgettable(start));
+        account.throttled(start, start, 10 * SECOND);
+        assert!(!account.is_forgettable(start + 11 * SECOND), "it is slow");
+        assert!(account.is_forgettable(start + LONG_AGO));
+        for _ in 0..CALLS_TO_RECOVER {
+            account.answered();
+        }
+        assert!(!account.is_forgettable(start + SECOND), "it pauses");
+        assert!(account.is_forgettable(start + 11 * SECOND));
     }
 
     #[test]
@@ -241,22 +279,22 @@ mod tests {
         ) {
             let origin = Instant::now();
             let mut account = Throttle::default();
-            // The model, in seconds since the origin: when the pause ends, the halvings, the streak, and
-            // what throttled it since it had its full pace.
+            // The model, in seconds since the origin: when the pause ends, the halvings, the streak, what
+            // throttled it since it had its full pace, and when the last of that was met.
             let (mut now, mut silent_until, mut halvings, mut streak) = (1_000_u64, 0, 0_u32, 0);
-            let mut met = 0;
+            let (mut met, mut met_at) = (0, 0);
             for event in events {
                 let at = |second: u64| origin + Duration::from_secs(second);
                 match event {
                     Event::Wait(seconds) => now += seconds,
                     Event::TooFast { sent_ago_s, pause_s } => {
                         let sent = now - sent_ago_s;
-                        let is_new = sent >= silent_until;
+                        let is_new = sent > met_at;
                         let before = if is_new { met } else { met.max(1) - 1 };
                         prop_assert_eq!(account.throttlings_before(at(sent)), before);
                         if is_new {
                             halvings = (halvings + 1).min(3);
-                            met += 1;
+                            (met, met_at) = (met + 1, now);
                         }
                         silent_until = silent_until.max(now + pause_s);
                         streak = 0;

@@ -5,10 +5,12 @@
 //!  caller ─► in hand? ─ yes, and not due ───────────────────────────► token
 //!              │ └────── yes, and due: the first to see it renews ──► new token, or the old if that fails
 //!              └ no: wait for the turn ─► in hand by now? ──────────► token
-//!                                          └ the attempt waited for failed? ─► its failure
-//!                                             └ buy ─────────────────► token or failure
+//!                                          ├ the attempt waited for failed? ──────────► its failure
+//!                                          ├ refused of late, and not told so yet? ───► that refusal
+//!                                          └ buy ────────────────────► token or failure
 //! ```
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use tokio::time::Instant;
 
 use super::destination::secret_headers;
 use super::error::CallError;
+use super::remembered::Forgettable;
 use super::scrub::SoldTokens;
 use crate::carriers::Token;
 
@@ -25,6 +28,10 @@ use crate::carriers::Token;
 const LONGEST_MARGIN: Duration = Duration::from_secs(60);
 /// After a renewal in vain the old token is used for so long before the next.
 const RENEWAL_REST: Duration = Duration::from_secs(5);
+/// For so long a refusal of the credentials holds for those who ask for the first time: three wrong logins
+/// may lock all others out (docs.emnify.com/developers/api-guidelines/rate-limits). Who has been told of it and
+/// asks again has a reason to.
+const REFUSAL_REST: Duration = Duration::from_secs(300);
 /// A keeper that nobody has asked for so long may be forgotten with its token.
 const LONGEST_REST: Duration = Duration::from_secs(3600);
 
@@ -46,10 +53,19 @@ struct State {
     /// Attempts that have come to an end: tells who has waited for one.
     ended: u64,
     /// How the last of them failed.
-    failure: Option<CallError>,
+    failure: Option<Failed>,
     /// No renewal before.
     rest_until: Option<Instant>,
     last_asked: Option<Instant>,
+}
+
+/// An attempt that failed.
+#[derive(Debug)]
+struct Failed {
+    error: CallError,
+    at: Instant,
+    /// Integrations that have heard of it.
+    told: BTreeSet<String>,
 }
 
 /// A token as calls carry it.
@@ -74,29 +90,29 @@ pub struct Bought {
 }
 
 impl TokenKeeper {
-    /// The token, bought with `buy` where there is none.
+    /// The token, bought with `buy` for the integration `buyer` where there is none.
     ///
     /// # Errors
-    /// What `buy` says, or said to the one whose attempt this caller has waited for.
+    /// What `buy` says, or said to the one whose attempt this caller has waited for, or to another integration
+    /// of late where it was a refusal.
     pub async fn token(
         &self,
+        buyer: &str,
         buy: impl AsyncFnOnce() -> Result<Bought, CallError>,
     ) -> Result<Arc<HeldToken>, CallError> {
         let (held, ended) = self.look();
         if let Some(held) = held {
-            return self.renewed_if_due(held, buy).await;
+            return self.renewed_if_due(held, buyer, buy).await;
         }
         let _turn = self.turn.lock().await;
         let (held, ended_by_now) = self.look();
         if let Some(held) = held {
             return Ok(held);
         }
-        if ended_by_now != ended
-            && let Some(failure) = &self.state().failure
-        {
-            return Err(failure.clone());
+        if let Some(error) = self.told(buyer, ended_by_now != ended) {
+            return Err(error);
         }
-        self.buy(buy).await
+        self.buy(buyer, buy).await
     }
 
     /// The token that is here, without buying.
@@ -123,12 +139,6 @@ impl TokenKeeper {
         self.sold.clone()
     }
 
-    /// Whether nothing is lost with it: no token that works, or one that nobody has asked for in long.
-    pub(super) fn is_forgettable(&self) -> bool {
-        let is_idle = |asked: Instant| asked.elapsed() >= LONGEST_REST;
-        self.state().last_asked.is_none_or(is_idle) || self.peek().is_none()
-    }
-
     fn look(&self) -> (Option<Arc<HeldToken>>, u64) {
         let mut state = self.state();
         state.last_asked = Some(Instant::now());
@@ -139,10 +149,22 @@ impl TokenKeeper {
         usable(&self.state())
     }
 
+    /// What `buyer` is told in place of an attempt of its own: of the one that it `has_waited` for, or of a
+    /// refusal that it has not heard of.
+    fn told(&self, buyer: &str, has_waited: bool) -> Option<CallError> {
+        let mut state = self.state();
+        let failed = state.failure.as_mut()?;
+        let is_refusal = matches!(failed.error, CallError::Unauthorized { .. });
+        let holds = is_refusal && failed.at.elapsed() < REFUSAL_REST;
+        let is_news = failed.told.insert(buyer.to_owned());
+        (has_waited || holds && is_news).then(|| failed.error.clone())
+    }
+
     /// Calls go on with `held` meanwhile, and after a renewal in vain for as long as it lives.
     async fn renewed_if_due(
         &self,
         held: Arc<HeldToken>,
+        buyer: &str,
         buy: impl AsyncFnOnce() -> Result<Bought, CallError>,
     ) -> Result<Arc<HeldToken>, CallError> {
         if !self.is_due(&held) {
@@ -156,7 +178,7 @@ impl TokenKeeper {
         {
             return Ok(newer);
         }
-        match self.buy(buy).await {
+        match self.buy(buyer, buy).await {
             Err(error) if tolerates(&error) && !has_come(held.ends) => {
                 tracing::warn!(%error, "token not renewed; the old one is used until it ends");
                 self.state().rest_until = Some(Instant::now() + RENEWAL_REST);
@@ -177,6 +199,7 @@ impl TokenKeeper {
     /// One attempt, by the holder of the turn.
     async fn buy(
         &self,
+        buyer: &str,
         buy: impl AsyncFnOnce() -> Result<Bought, CallError>,
     ) -> Result<Arc<HeldToken>, CallError> {
         let outcome = buy().await.and_then(|bought| self.keep(bought));
@@ -189,7 +212,11 @@ impl TokenKeeper {
         }
         let mut state = self.state();
         state.ended += 1;
-        state.failure = outcome.as_ref().err().cloned();
+        state.failure = outcome.as_ref().err().map(|error| Failed {
+            error: error.clone(),
+            at: Instant::now(),
+            told: BTreeSet::from([buyer.to_owned()]),
+        });
         outcome
     }
 
@@ -221,6 +248,17 @@ impl TokenKeeper {
     }
 }
 
+impl Forgettable for TokenKeeper {
+    /// No token that works and no refusal of late, or nobody has asked in long.
+    fn is_forgettable(&self) -> bool {
+        let state = self.state();
+        let is_idle = |asked: Instant| asked.elapsed() >= LONGEST_REST;
+        let is_past = |failed: &Failed| failed.at.elapsed() >= REFUSAL_REST;
+        state.last_asked.is_none_or(is_idle)
+            || usable(&state).is_none() && state.failure.as_ref().is_none_or(is_past)
+    }
+}
+
 fn usable(state: &State) -> Option<Arc<HeldToken>> {
     state.held.clone().filter(|held| !has_come(held.ends))
 }
@@ -237,7 +275,7 @@ fn margin(life: Duration) -> Duration {
 fn tolerates(error: &CallError) -> bool {
     matches!(
         error,
-        CallError::NoToken { .. } | CallError::Throttled { .. }
+        CallError::NoToken { .. } | CallError::Throttled { .. } | CallError::LimitUsedUp { .. }
     )
 }
 

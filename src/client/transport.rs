@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode, redirect};
 use url::Url;
 
@@ -192,10 +192,11 @@ impl Transport {
         };
         match of {
             Answerer::Carrier => {
+                let now = answered_at(response.headers()).unwrap_or(now);
                 let hint = to.carrier.limit_hint(response.headers(), now);
                 (self.answer(to, response, now).await, hint)
             }
-            Answerer::FileHost => (self.file(to, response, now).await, None),
+            Answerer::FileHost => (self.file(to, response).await, None),
         }
     }
 
@@ -249,21 +250,19 @@ impl Transport {
         Err(refusal(status, pause, words))
     }
 
-    /// A file. Its host sees no credentials, so it cannot refuse them, and it cannot say that a device
-    /// does not exist.
-    async fn file(
-        &self,
-        to: &Destination,
-        response: Response,
-        now: DateTime<Utc>,
-    ) -> Result<Received, Failure> {
+    /// A file. Its host sees no credentials, so it cannot refuse them; it cannot say that a device does not
+    /// exist, and what is too fast for it says nothing of the account.
+    async fn file(&self, to: &Destination, response: Response) -> Result<Received, Failure> {
         let status = response.status();
         if let Some(to) = moved(&response) {
             return Err(Failure::Moved { to });
         }
         if !status.is_success() {
-            let pause = self.pause(&response, now);
-            return Err(match refusal(status, pause, || None) {
+            return Err(match refusal(status, None, || None) {
+                Failure::Throttled { .. } => Failure::Transient {
+                    reason: "the host of the file says \"too fast\"".to_owned(),
+                    pause: None,
+                },
                 Failure::Unauthorized { .. } | Failure::NotFound => Failure::Rejected {
                     reason: format!("status {}: the file is not there any more", status.as_u16()),
                 },
@@ -374,6 +373,12 @@ fn refusal(
             ),
         },
     }
+}
+
+/// When an answer was made, by the sender's clock: times that it names are measured by the same.
+fn answered_at(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    Some(httpdate::parse_http_date(date.trim()).ok()?.into())
 }
 
 /// Where a redirect leads. `None`: it is none, or leads to another scheme, host or port, where our

@@ -6,7 +6,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use url::Url;
 
 use super::job::{Notices, SyncJob, SyncPolicy};
@@ -17,7 +17,7 @@ use crate::client::allowed_hosts::Egress;
 use crate::client::destination::{Destination, Proof, basic_header, secret_headers};
 use crate::client::egress::{parse_address, parse_base_url};
 use crate::client::limits::CarrierLimits;
-use crate::client::purchase::{self, TokenSource, token_url};
+use crate::client::purchase::{self, TokenSource, credentials, token_url};
 use crate::client::scrub::Scrubber;
 use crate::client::{AllowedHosts, CarrierClient, Limits, Tokens, Transport};
 use crate::clock::Clock;
@@ -130,10 +130,10 @@ impl JobBuilder {
     ) -> Result<u64, Misconfigured> {
         let account = self.account(row)?;
         let carrier = self.carrier(row, &account)?;
-        let secret = account.api_secret.as_ref().map(ExposeSecret::expose_secret);
         let host = host(&self.base(carrier, &account, row)?);
-        let key = account.api_key.expose_secret();
-        Ok(hasher.hash_one((carrier.code(), host, key, secret)))
+        let authorization = carrier.authorize(&account);
+        let authorization = authorization.map_err(|e| Misconfigured(e.to_string()))?;
+        Ok(hasher.hash_one((carrier.code(), host, credentials(&authorization))))
     }
 
     /// The dialect of a row; of a custom one its manifest's.
@@ -220,7 +220,7 @@ impl JobBuilder {
             }
             Authorization::Token(request) => {
                 let at = (&base, own_base(row).is_some());
-                let source = self.token_source((carrier, account), at, request)?;
+                let source = self.token_source((carrier, account), at, request, row)?;
                 scrubber = scrubber.with_tokens(source.keeper.sold());
                 Proof::Token(Arc::new(source))
             }
@@ -228,11 +228,11 @@ impl JobBuilder {
         let host = host(&base);
         let at = (carrier.code(), &*host);
         let (limits, tenant) = (&settings.limits, row.tenant_id.as_str());
-        let limiter = self.limits.account(at, account, tenant, limits);
+        let credentials = credentials(&authorization);
+        let limiter = self.limits.account(at, credentials, tenant, limits);
         // Once: an hour's window that was given up anew with each change of a row would silence its account.
-        let former = tenure.epoch().filter(|epoch| *epoch > FIRST_OWNER);
-        if former.is_some_and(|epoch| self.limits.takes_over(row.id.as_str(), epoch.0)) {
-            limiter.forgo_burst();
+        if let Some(epoch) = tenure.epoch().filter(|epoch| *epoch > FIRST_OWNER) {
+            limiter.take_over(row.id.as_str(), epoch.0);
         }
         Ok(CarrierClient {
             limiter,
@@ -257,6 +257,7 @@ impl JobBuilder {
         (carrier, account): (&dyn Carrier, &Account),
         (base, is_own): (&Url, bool),
         request: &TokenRequest,
+        row: &IntegrationRow,
     ) -> Result<TokenSource, Misconfigured> {
         let wrong = |reason: &dyn std::fmt::Display| Misconfigured(reason.to_string());
         let egress = self.egress();
@@ -279,6 +280,7 @@ impl JobBuilder {
             keeper: self.tokens.keeper(identity),
             url,
             request: request.clone(),
+            buyer: row.id.to_string(),
         })
     }
 

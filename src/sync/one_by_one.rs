@@ -108,7 +108,7 @@ impl Run<'_> {
                 continue;
             };
             match trouble.halt(&error, meter.answered()) {
-                Some(halt @ Halt::BudgetSpent { .. }) => {
+                Some(halt) if halt.is_out_of_calls() => {
                     is_spent.store(true, Ordering::Relaxed);
                     spent = Some(halt);
                 }

@@ -34,6 +34,13 @@ pub enum Halt {
         /// When the account may call again.
         until: DateTime<Utc>,
     },
+    /// What may be called in a window of time is used up: the next sync goes on where this one stopped, not
+    /// before `until`.
+    #[error("the limit of calls is used up until {}", until.format("%H:%M:%S UTC"))]
+    LimitUsedUp {
+        /// When the account may call again.
+        until: DateTime<Utc>,
+    },
     /// Come back after a backoff.
     #[error("{reason}")]
     Outage {
@@ -68,6 +75,7 @@ impl Halt {
         match error {
             CallError::Unauthorized { .. } => Some(Self::Credentials { reason }),
             CallError::Throttled { until } => Some(Self::Throttled { until: *until }),
+            CallError::LimitUsedUp { until } => Some(Self::LimitUsedUp { until: *until }),
             CallError::BudgetSpent { .. } | CallError::AllowanceSpent { .. } => {
                 Some(Self::BudgetSpent { reason })
             }
@@ -80,6 +88,12 @@ impl Halt {
             }
             _ => None,
         }
+    }
+
+    /// Whether no more calls may be made, and nothing went wrong.
+    #[must_use]
+    pub fn is_out_of_calls(&self) -> bool {
+        matches!(self, Self::BudgetSpent { .. } | Self::LimitUsedUp { .. })
     }
 
     /// Whether nothing more can be written.
@@ -177,15 +191,20 @@ impl SyncReport {
     pub fn is_setback(&self) -> bool {
         let in_trouble = !matches!(
             self.halt,
-            None | Some(Halt::BudgetSpent { .. } | Halt::Stopped | Halt::LeaseLost)
+            None | Some(
+                Halt::BudgetSpent { .. }
+                    | Halt::LimitUsedUp { .. }
+                    | Halt::Stopped
+                    | Halt::LeaseLost
+            )
         );
         in_trouble
             || self.outcome == Outcome::Error && !self.was_ended() && !self.was_out_of_calls()
     }
 
-    /// Whether it is nobody's failure that nothing was synced: a budget was spent.
+    /// Whether it is nobody's failure that nothing was synced: a budget was spent, or a window's limit.
     fn was_out_of_calls(&self) -> bool {
-        matches!(self.halt, Some(Halt::BudgetSpent { .. }))
+        self.halt.as_ref().is_some_and(Halt::is_out_of_calls)
     }
 
     /// Whether it was ended by us and not by what it met.

@@ -103,6 +103,11 @@ pub fn next(
     match halt {
         None | Some(Halt::BudgetSpent { .. } | Halt::Stopped | Halt::LeaseLost) => on_time,
         Some(Halt::Credentials { .. } | Halt::Misconfigured { .. }) => Next::AwaitChange,
+        Some(Halt::LimitUsedUp { until: free }) => {
+            let used_up = (*free - now).to_std().unwrap_or(Duration::ZERO);
+            let wait = until(started_at, interval, now);
+            Next::OnTime(wait.max(used_up.mul_f64(1.0 + JITTER_PART * dice)))
+        }
         Some(Halt::Throttled { until }) => {
             let pause = (*until - now).to_std().unwrap_or(Duration::ZERO);
             let retry = retry_delay(failures, interval);

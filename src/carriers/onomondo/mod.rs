@@ -36,7 +36,7 @@ use self::{
 use crate::{
     carriers::{
         Account, Authorization, BadAccount, BadDeviceName, Bulk, Capabilities, Carrier, Context,
-        DeviceRecord, LimitHint, LineId, ReportScope, Request, UsagePart, UsageReport, Walk,
+        DeviceRecord, HintOf, LimitHint, LineId, ReportScope, Request, UsagePart, UsageReport, Walk,
         calendar::month, pages_of, paging::Paged,
     },
     device::{BillingCycle, CarrierDeviceId},
@@ -74,17 +74,19 @@ impl Carrier for Onomondo {
     }
 
     /// `x-ratelimit-reset` is a point in time here, in unix seconds; other carriers send seconds left by
-    /// that name.
+    /// that name. One in this second has not come yet; one that has passed names nothing.
     fn limit_hint(&self, headers: &http::HeaderMap, now: DateTime<Utc>) -> Option<LimitHint> {
         let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
         let remaining = number("x-ratelimit-remaining").and_then(|left| left.try_into().ok());
         let resets_in = number("x-ratelimit-reset")
             .and_then(|at| at.checked_sub(now.timestamp()))
-            .map(|seconds| Duration::from_secs(seconds.try_into().unwrap_or(0)))
+            .and_then(|seconds| seconds.try_into().ok())
+            .map(|seconds: u64| Duration::from_secs(seconds.max(1)))
             .filter(|wait| *wait <= LONGEST_WAIT);
         (remaining.is_some() || resets_in.is_some()).then_some(LimitHint {
             remaining,
             resets_in,
+            of: HintOf::Account,
         })
     }
 

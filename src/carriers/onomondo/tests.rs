@@ -146,7 +146,8 @@ fn the_reset_header_holds_a_point_in_time() {
         Some((hint.remaining, hint.resets_in.map(|wait| wait.as_secs())))
     };
     assert_eq!(hint("520", "1730239201"), Some((Some(520), Some(1))));
-    assert_eq!(hint("0", "1730239100"), Some((Some(0), Some(0))), "past");
+    assert_eq!(hint("0", "1730239200"), Some((Some(0), Some(1))), "now");
+    assert_eq!(hint("0", "1730239199"), Some((Some(0), None)), "past");
     assert_eq!(
         hint("7", "1730239201000"),
         Some((Some(7), None)),

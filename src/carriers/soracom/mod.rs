@@ -31,7 +31,7 @@ use self::{
 use crate::{
     carriers::{
         Account, Answer, Authorization, BadAccount, BadDeviceName, Bulk, Capabilities, Carrier,
-        Context, DeviceRecord, LimitHint, LineId, ReadError, ReportScope, Request, Token,
+        Context, DeviceRecord, HintOf, LimitHint, LineId, ReadError, ReportScope, Request, Token,
         UsagePart, UsageReport, Walk, calendar::month, pages_of, paging::Paged,
         request::TOKEN_ACCOUNT,
     },
@@ -83,6 +83,7 @@ impl Carrier for Soracom {
         (remaining.is_some() || resets_in.is_some()).then(|| LimitHint {
             remaining,
             resets_in: resets_in.map(Duration::from_secs),
+            of: HintOf::Endpoint,
         })
     }
 

@@ -144,6 +144,7 @@ fn the_headers_tell_what_is_left_and_for_how_long() {
     let hint = Soracom.limit_hint(&headers, now).unwrap();
     assert_eq!(hint.remaining, Some(3));
     assert_eq!(hint.resets_in, Some(Duration::from_secs(41)));
+    assert_eq!(hint.of, HintOf::Endpoint);
     headers.insert(
         "x-soracom-ratelimit-remaining",
         HeaderValue::from_static("-1"),

@@ -29,7 +29,7 @@ use self::walks::{OneSim, Sims};
 use crate::{
     carriers::{
         Account, Authorization, BadAccount, BadDeviceName, Bulk, Capabilities, Carrier, Context,
-        DeviceRecord, LimitHint, Request, Walk, pages_of, paging::Paged,
+        DeviceRecord, HintOf, LimitHint, Request, Walk, pages_of, paging::Paged,
     },
     device::CarrierDeviceId,
 };
@@ -74,6 +74,7 @@ impl Carrier for Telnyx {
         (remaining.is_some() || resets_in.is_some()).then(|| LimitHint {
             remaining,
             resets_in: resets_in.map(Duration::from_secs),
+            of: HintOf::Endpoint,
         })
     }
 

@@ -117,6 +117,7 @@ fn the_reset_header_holds_seconds_left() {
     let expected = LimitHint {
         remaining: Some(3),
         resets_in: Some(Duration::from_secs(41)),
+        of: HintOf::Endpoint,
     };
     assert_eq!(said, Some(expected));
     assert_eq!(hint(&[("x-ratelimit-limit", "60")]), None);

@@ -42,13 +42,8 @@ fn limits(account: Tier, host: Tier, max_concurrency: usize) -> CarrierLimits {
     }
 }
 
-fn account(key: &str) -> Account {
-    Account {
-        api_key: key.into(),
-        api_secret: None,
-        account_id: None,
-        settings: serde_json::Map::new(),
-    }
+fn of(class: &str) -> Endpoint<'_> {
+    Endpoint { class, path: class }
 }
 
 /// When calls left, by whoever made them.
@@ -57,7 +52,7 @@ type Log = Arc<Mutex<Vec<Instant>>>;
 /// Calls as fast as it is let until `end`; each answer takes `latency`.
 async fn call_until(end: Instant, caller: Caller, class: &str, latency: Duration, log: Log) {
     while Instant::now() < end {
-        match caller.acquire(class, PATIENCE).await {
+        match caller.acquire(of(class), PATIENCE).await {
             Ok(_permit) => {
                 if Instant::now() < end {
                     unpoisoned(&log).push(Instant::now());
@@ -96,8 +91,8 @@ async fn shares(host: Tier, tenants: &[Tenant]) -> (Vec<usize>, Vec<Instant>) {
     for (number, tenant) in tenants.iter().enumerate() {
         let log = Log::default();
         for key in 0..tenant.accounts {
-            let key = account(&format!("{number}-{key}"));
-            let caller = all.account(AT, &key, &number.to_string(), &limits);
+            let key = format!("{number}-{key}");
+            let caller = all.account(AT, key, &number.to_string(), &limits);
             for _ in 0..tenant.workers {
                 let (caller, log, latency) = (caller.clone(), Arc::clone(&log), tenant.latency);
                 tasks.push(tokio::spawn(async move {
@@ -163,7 +158,7 @@ async fn a_host_is_used_to_nineteen_twentieths_while_all_want_it() {
 
 /// The calls of one account with four workers in this time.
 async fn calls_of(limits: &CarrierLimits, time: Duration) -> Vec<Instant> {
-    let caller = Limits::default().account(AT, &account("k"), "t", limits);
+    let caller = Limits::default().account(AT, "k", "t", limits);
     let (log, end) = (Log::default(), Instant::now() + time);
     let latency = Duration::from_millis(80);
     let call = || call_until(end, caller.clone(), "", latency, Arc::clone(&log));
@@ -214,7 +209,7 @@ async fn a_rate_and_a_window_are_used_to_nineteen_twentieths() {
 async fn a_class_has_its_own_rate_and_keeps_no_other_class_waiting() {
     let mut limits = limits(rate(20.0, 1).into(), no_limit(), 3);
     limits.classes.insert("slow".to_owned(), rate(1.0, 1));
-    let caller = Limits::default().account(AT, &account("k"), "t", &limits);
+    let caller = Limits::default().account(AT, "k", "t", &limits);
     let (slow, fast) = (Log::default(), Log::default());
     let end = Instant::now() + TEN_MINUTES;
     let call = |class, log: &Log| {
@@ -233,6 +228,49 @@ async fn a_class_has_its_own_rate_and_keeps_no_other_class_waiting() {
     assert!(fast > 9_000, "{fast} beside {slow} of the slow class");
 }
 
+/// The calls of each of three tenants who share one account, or one host with an account each, and of whom
+/// one is the busiest by far.
+async fn shares_of_class(limits: &CarrierLimits, one_account: bool) -> Vec<usize> {
+    let (all, end) = (Limits::default(), Instant::now() + TEN_MINUTES);
+    let (mut logs, mut tasks) = (Vec::new(), Vec::new());
+    for (tenant, workers) in [("busy", 25), ("quiet", 1), ("slow", 2)] {
+        let log = Log::default();
+        let key = if one_account { "k" } else { tenant };
+        for _ in 0..workers {
+            let (caller, log) = (all.account(AT, key, tenant, limits), Arc::clone(&log));
+            let latency = Duration::from_millis(if tenant == "slow" { 900 } else { 100 });
+            tasks.push(tokio::spawn(async move {
+                call_until(end, caller, "scarce", latency, log).await;
+            }));
+        }
+        logs.push(log);
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    logs.iter().map(|log| unpoisoned(log).len()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn tenants_have_fair_parts_of_a_class_that_is_short() {
+    let scarce = BTreeMap::from([("scarce".to_owned(), rate(1.0, 2))]);
+    let of_account = CarrierLimits {
+        classes: scarce.clone(),
+        ..limits(no_limit(), no_limit(), 25)
+    };
+    let of_host = CarrierLimits {
+        host_classes: scarce,
+        ..limits(no_limit(), no_limit(), 25)
+    };
+    for (limits, one_account) in [(of_account, true), (of_host, false)] {
+        let shares = shares_of_class(&limits, one_account).await;
+        let all: usize = shares.iter().sum();
+        assert!((570..=602).contains(&all), "{shares:?}");
+        let least = *shares.iter().min().unwrap() as f64;
+        assert!(least >= 0.8 * all as f64 / 3.0, "{shares:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn tenants_that_share_an_account_have_fair_parts_of_it() {
     let all = Limits::default();
@@ -241,7 +279,7 @@ async fn tenants_that_share_an_account_have_fair_parts_of_it() {
     let mut tasks = Vec::new();
     for (tenant, workers, log) in [("busy", 25, &busy), ("quiet", 2, &quiet)] {
         for _ in 0..workers {
-            let caller = all.account(AT, &account("k"), tenant, &limits);
+            let caller = all.account(AT, "k", tenant, &limits);
             let latency = Duration::from_millis(200);
             let log = Arc::clone(log);
             tasks.push(tokio::spawn(async move {
@@ -307,14 +345,14 @@ async fn demand(
 ) -> Vec<Instant> {
     let all = Limits::default();
     all.share_hosts_with(processes);
-    let caller = all.account(AT, &account("k"), "t", limits);
+    let caller = all.account(AT, "k", "t", limits);
     let (log, end) = (Log::default(), Instant::now() + Duration::from_secs(120));
     let work = |(rest, latency, gives_up): (u64, u64, bool)| {
         let (caller, log) = (caller.clone(), Arc::clone(&log));
         async move {
             let patience = Duration::from_secs(if gives_up { 1 } else { 60 });
             while Instant::now() < end {
-                let permit = caller.acquire("", patience);
+                let permit = caller.acquire(of(""), patience);
                 match tokio::time::timeout(patience * 2, permit).await {
                     Ok(Ok(_permit)) => {
                         unpoisoned(&log).push(Instant::now());

@@ -81,6 +81,30 @@ async fn a_file_that_is_refused_is_neither_refused_credentials_nor_a_missing_dev
 }
 
 #[tokio::test]
+async fn a_host_of_files_that_says_too_fast_pauses_no_account_of_the_carrier() {
+    for status in [429, 503] {
+        let files = ScriptedCarrier::start(move |_, _| {
+            answer(status, &[("Retry-After", "600")], "slow down")
+        })
+        .await;
+        let carrier = shop().await;
+        let job = job(Setup::once(), &carrier);
+        let error = fetch(&job, file_at(&files)).await.unwrap_err();
+        assert!(
+            matches!(error, CallError::Unavailable { .. }),
+            "{status} became {error:?}"
+        );
+        // Ten minutes would outlast the test: that the carrier is called at all is the proof.
+        ask(&job).await.unwrap();
+        assert_eq!(
+            job.client.limiter.snapshot().permits_per_call,
+            1,
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_file_above_the_cap_is_given_up() {
     let files = ScriptedCarrier::start(|_, _| json(&"x".repeat(2_000))).await;
     let setup = Setup {

@@ -2,7 +2,9 @@
 
 use carrier_sync::client::CallError;
 
-use super::{Setup, account, call, call_for};
+use carrier_sync::tenure::Tenure;
+
+use super::{Setup, account, call, call_for, hologram_row};
 use crate::scripted::{ScriptedCarrier, empty_listing, json};
 
 #[tokio::test]
@@ -29,6 +31,33 @@ async fn a_request_carries_key_name_and_account_exactly() {
     assert_eq!(seen.header("User-Agent"), Some(name));
     assert_eq!(seen.header("Accept"), Some("application/json"));
     assert_eq!(seen.header("Cookie"), None);
+}
+
+#[test]
+fn an_account_is_what_is_sent_to_prove_who_we_are_however_a_row_writes_it() {
+    let builder = Setup::once().builder();
+    let hasher = std::hash::RandomState::new();
+    let account = |key: &str, secret: Option<&str>| {
+        let mut row = hologram_row("http://127.0.0.1:1", key);
+        row.api_secret = secret.map(Into::into);
+        let job = builder.build(&row, Tenure::sole()).unwrap();
+        (job, builder.account_key(&row, &hasher).unwrap())
+    };
+    let (first, first_key) = account("alice", None);
+    for (key, secret, is_same) in [
+        ("alice", Some(""), true),
+        ("alice", Some("unused"), true),
+        ("bob", None, false),
+    ] {
+        let (other, other_key) = account(key, secret);
+        let limiter = &first.client.limiter;
+        let shares = limiter.shares_account_with(&other.client.limiter);
+        assert_eq!(
+            (shares, first_key == other_key),
+            (is_same, is_same),
+            "{key}"
+        );
+    }
 }
 
 #[tokio::test]

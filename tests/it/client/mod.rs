@@ -61,6 +61,7 @@ pub struct Setup {
     pub throttle_pause: Duration,
     pub max_concurrency: usize,
     pub requests_per_second: f64,
+    pub windows: &'static [&'static str],
 }
 
 impl Default for Setup {
@@ -73,6 +74,7 @@ impl Default for Setup {
             throttle_pause: Duration::from_millis(1_500),
             max_concurrency: 4,
             requests_per_second: 1e6,
+            windows: &[],
         }
     }
 }
@@ -94,10 +96,17 @@ impl Setup {
         };
         let settings = CarrierSettings {
             limits: CarrierLimits {
-                account: Tier::from(RateLimit {
-                    burst: NonZeroU32::MIN,
-                    ..rate(self.requests_per_second)
-                }),
+                account: Tier {
+                    rate: RateLimit {
+                        burst: NonZeroU32::MIN,
+                        ..rate(self.requests_per_second)
+                    },
+                    windows: self
+                        .windows
+                        .iter()
+                        .map(|window| window.parse().unwrap())
+                        .collect(),
+                },
                 host: rate(1e6).into(),
                 classes: BTreeMap::new(),
                 host_classes: BTreeMap::new(),
@@ -156,7 +165,11 @@ pub fn try_account(
     base_url: &str,
     key: &str,
 ) -> Result<SyncJob, Misconfigured> {
-    let row = IntegrationRow {
+    builder.build(&hologram_row(base_url, key), Tenure::sole())
+}
+
+pub fn hologram_row(base_url: &str, key: &str) -> IntegrationRow {
+    IntegrationRow {
         id: IntegrationId::parse("i-1").unwrap(),
         tenant_id: TenantId::parse("t-1").unwrap(),
         carrier_name: "hologram".to_owned(),
@@ -173,8 +186,7 @@ pub fn try_account(
         last_success_at: None,
         last_sync_status: "never".to_owned(),
         last_sync_error: None,
-    };
-    builder.build(&row, Tenure::sole())
+    }
 }
 
 /// Makes one call: the first page of the account's listing.

@@ -58,6 +58,49 @@ async fn retry_after_is_waited_out_whatever_its_form() {
 }
 
 #[tokio::test]
+async fn a_date_is_measured_by_the_clock_of_who_names_it() {
+    // The carrier's clock is an hour behind ours: by ours the date has long passed.
+    let of_carrier = |seconds| {
+        let time = Stopped.now() - TimeDelta::hours(1) + TimeDelta::seconds(seconds);
+        httpdate::fmt_http_date(time.into())
+    };
+    let carrier = ScriptedCarrier::start(move |n, _| match n {
+        0 => {
+            let (date, until) = (of_carrier(0), of_carrier(3));
+            let headers = [("Date", &*date), ("Retry-After", &*until)];
+            answer(429, &headers, "{}")
+        }
+        _ => empty_listing(),
+    })
+    .await;
+    call(&Setup::default().account(&carrier.base_url()))
+        .await
+        .unwrap();
+    let waited = after_first(&carrier.seen())[0];
+    assert!(waited >= Duration::from_secs(3), "{waited:?}");
+}
+
+#[tokio::test]
+async fn a_window_that_is_used_up_is_not_told_as_the_carriers_too_fast() {
+    let carrier = ScriptedCarrier::start(|_, _| empty_listing()).await;
+    let job = Setup {
+        windows: &["2/10m"],
+        ..Setup::default()
+    }
+    .account(&carrier.base_url());
+    for _ in 0..2 {
+        call(&job).await.unwrap();
+    }
+    let error = call(&job).await.unwrap_err();
+    let CallError::LimitUsedUp { until } = error else {
+        panic!("{error:?}");
+    };
+    let left = until - Stopped.now();
+    assert!(left > TimeDelta::seconds(590), "{left}");
+    assert_eq!(carrier.seen().len(), 2);
+}
+
+#[tokio::test]
 async fn a_503_with_retry_after_pauses_the_account_too() {
     let carrier = ScriptedCarrier::start(|n, _| match n {
         0 => answer(503, &[("Retry-After", "2")], ""),
