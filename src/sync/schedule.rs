@@ -239,6 +239,16 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_is_used_up_is_waited_for_and_does_not_shorten_the_interval() {
+        let wait = |interval| {
+            let halt = Halt::LimitUsedUp { until: at(30) };
+            next(Some(&halt), 0, interval, (at(0), at(10)), 0.0)
+        };
+        assert_eq!(wait(5 * MINUTE), Next::OnTime(20 * MINUTE));
+        assert_eq!(wait(HOUR), Next::OnTime(50 * MINUTE));
+    }
+
+    #[test]
     fn bad_credentials_wait_for_a_person() {
         let halt = Halt::Credentials {
             reason: "401".into(),
@@ -260,6 +270,9 @@ mod tests {
             Just(Some(Halt::Outage { reason: reason() })),
             Just(Some(Halt::Store { reason: reason() })),
             (-100_000_i64..100_000).prop_map(|second| Some(Halt::Throttled {
+                until: at(0) + TimeDelta::seconds(second),
+            })),
+            (-100_000_i64..100_000).prop_map(|second| Some(Halt::LimitUsedUp {
                 until: at(0) + TimeDelta::seconds(second),
             })),
         ]
@@ -284,6 +297,10 @@ mod tests {
                 (Some(Halt::Credentials { .. }), next) => prop_assert_eq!(next, Next::AwaitChange),
                 (None | Some(Halt::Stopped | Halt::LeaseLost | Halt::BudgetSpent { .. }), Next::OnTime(wait)) => {
                     prop_assert!(wait <= interval);
+                }
+                (Some(Halt::LimitUsedUp { until }), Next::OnTime(wait)) => {
+                    let used_up = (*until - now).to_std().unwrap_or_default();
+                    prop_assert!(wait >= used_up && wait <= used_up.mul_f64(1.11).max(interval));
                 }
                 (Some(Halt::Throttled { until }), Next::BackOff(wait)) => {
                     let pause = (*until - now).to_std().unwrap_or_default();
