@@ -305,6 +305,7 @@ fn next_steps(config: &SimulatorConfig, base_url: &str, admin_url: &str) -> Stri
             "  CARRIER_SYNC_API_KEY={api_key} carrier-sync integrations add --id sim-{org_id} \
              --tenant demo --carrier hologram --account-id {org_id} --base-url {base_url}"
         ),
+        format!("  carrier-sync integrations test sim-{org_id}"),
         format!("  curl -s '{admin_url}/devices.csv?orgid={org_id}' > devices.csv"),
         format!("  carrier-sync devices import devices.csv --integration sim-{org_id}"),
         format!("  carrier-sync once --integration sim-{org_id}"),

@@ -22,10 +22,8 @@ pub(super) struct Envelope<'a> {
     sims: List<&'a RawValue>,
     #[serde(borrow)]
     usage: List<&'a RawValue>,
-    /// Rows of a full page.
-    pub(super) limit: Field<u64>,
-    /// Rows of all pages.
-    pub(super) total: Field<u64>,
+    limit: Field<u64>,
+    total: Field<u64>,
     #[serde(borrow)]
     next_page: Field<Cow<'a, str>>,
     #[serde(borrow)]
@@ -87,6 +85,22 @@ impl<'a> Envelope<'a> {
         }
     }
 
+    /// Rows of all pages.
+    ///
+    /// # Errors
+    /// As [`more`](Self::more).
+    pub(super) fn total(&self) -> Result<Option<u64>, ReadError> {
+        number(self.total, "total")
+    }
+
+    /// Rows of a full page.
+    ///
+    /// # Errors
+    /// As [`more`](Self::more).
+    pub(super) fn limit(&self) -> Result<Option<u64>, ReadError> {
+        number(self.limit, "limit")
+    }
+
     /// # Errors
     /// [`ReadError::Malformed`] where what is said cannot be read: then the end is not known.
     pub(super) fn more(&self) -> Result<More<'_>, ReadError> {
@@ -115,6 +129,13 @@ impl<'a> Envelope<'a> {
             (Some(true), None) => More::Promised,
             (None, None) => More::Unsaid,
         })
+    }
+}
+
+fn number(field: Field<u64>, key: &str) -> Result<Option<u64>, ReadError> {
+    match field {
+        Field::Bad => Err(unreadable(key)),
+        field => Ok(field.value()),
     }
 }
 

@@ -21,7 +21,8 @@ pub(super) struct Way {
     size: u64,
     /// Rows that have come.
     read: u64,
-    /// The parameter that the last request went on by. Once it was a cursor, a page without one is the last.
+    /// The parameter that the last request went on by. Once it was a cursor, a page without one is the last:
+    /// a total beside it counts SIMs that were added or removed since.
     by: Option<&'static str>,
 }
 
@@ -46,13 +47,13 @@ impl Way {
         let next = match more {
             More::None => Next::End,
             More::Cursor(cursor) => self.on(CURSOR, cursor.to_owned()),
-            More::Unsaid if self.by == Some(CURSOR) => Next::End,
             More::Promised => self.by_offset(read, rows)?,
-            More::Unsaid => match answer.total.value() {
+            More::Unsaid if self.by == Some(CURSOR) => Next::End,
+            More::Unsaid => match answer.total()? {
                 Some(total) if read >= total => Next::End,
                 Some(_) => self.by_offset(read, rows)?,
                 // A full page may be the last or not: only the next one tells.
-                None if rows > 0 && rows >= answer.limit.value().unwrap_or(self.size) => {
+                None if rows > 0 && rows >= answer.limit()?.unwrap_or(self.size) => {
                     self.by_offset(read, rows)?
                 }
                 None => Next::End,
