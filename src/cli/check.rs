@@ -75,6 +75,10 @@ pub(super) fn check_manifest(file: &Path, json: bool) -> Result<Exit, CliError> 
                 ] {
                     output.line(format_args!("        {what:<15} {source}"))?;
                 }
+                if let Some(id) = &can.credentials.account_id {
+                    let (what, whose) = ("account id", &id.what);
+                    output.line(format_args!("        {what:<15} required: {whose}"))?;
+                }
             }
             Exit::Success
         }

@@ -3,6 +3,7 @@
 mod config;
 mod devices;
 mod integrations;
+mod manifest;
 mod migrate;
 mod output;
 mod postgres;

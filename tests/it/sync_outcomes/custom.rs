@@ -1,9 +1,7 @@
 //! A carrier in a manifest, synced by the real service: what it tells of one device only is asked for, in turns
 //! where nothing else has usage, and at once where a report leaves a device out.
 
-use carrier_sync::device::TenantId;
 use carrier_sync::integration::Outcome;
-use carrier_sync::store::{IntegrationChange, NewIntegration};
 
 use super::*;
 use crate::fleet::in_system;
@@ -96,23 +94,14 @@ async fn service(manifest: &str, carrier: &ScriptedCarrier, slice: &str) -> Link
         ("carriers.custom.slice", slice),
     ];
     let service = Service::new(&settings).await;
-    let store = &service.app.store;
-    let integration = NewIntegration {
-        id: None,
-        tenant_id: TenantId::parse("acme").unwrap(),
-        carrier_name: "custom".to_owned(),
-        fields: IntegrationChange {
-            api_key: Some("a-key-of-the-account".into()),
-            api_base_url: Some(carrier.base_url()),
-            config: Some(serde_json::json!({ "manifest": "acme" })),
-            ..IntegrationChange::default()
-        },
+    let fields = IntegrationChange {
+        api_key: Some("a-key-of-the-account".into()),
+        config: Some(serde_json::json!({ "manifest": "acme" })),
+        ..IntegrationChange::default()
     };
-    let id = store.add_integration(&integration).await.unwrap();
-    let links: Vec<_> = (1..=3)
-        .map(|number| fleet::link(&format!("d{number}"), &number.to_string()))
-        .collect();
-    store.link_devices(&id, &links).await.unwrap();
+    let devices = [("d1", "1"), ("d2", "2"), ("d3", "3")];
+    let devices = devices.map(|(device, sim)| (device, sim.to_owned()));
+    service.link(("custom", &carrier), fields, devices).await;
     Linked {
         service,
         _manifests: folder,

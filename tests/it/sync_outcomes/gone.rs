@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use carrier_sync::device::TenantId;
 use carrier_sync::integration::Outcome;
-use carrier_sync::store::{IntegrationChange, NewIntegration};
 
 use super::*;
 use crate::fleet::in_system;
@@ -50,21 +48,13 @@ fn a_sim_that_is_gone_is_deactivated_and_one_that_was_never_there_is_only_told()
         let is_there = Arc::new(AtomicBool::new(true));
         let carrier = carrier(Arc::clone(&is_there)).await;
         let service = Service::new(&[("carriers.telnyx.requests_per_second", "1000")]).await;
-        let store = &service.app.store;
-        let integration = NewIntegration {
-            id: None,
-            tenant_id: TenantId::parse("acme").unwrap(),
-            carrier_name: "telnyx".to_owned(),
-            fields: IntegrationChange {
-                api_key: Some("KEY0123456789ABCDEF_secret".into()),
-                api_base_url: Some(carrier.base_url()),
-                ..IntegrationChange::default()
-            },
+        let fields = IntegrationChange {
+            api_key: Some("KEY0123456789ABCDEF_secret".into()),
+            ..IntegrationChange::default()
         };
-        let id = store.add_integration(&integration).await.unwrap();
-        let links = [("stays", STAYS), ("goes", GOES), ("mistyped", MISTYPED)];
-        let links = links.map(|(device, sim)| fleet::link(device, sim));
-        store.link_devices(&id, &links).await.unwrap();
+        let devices = [("stays", STAYS), ("goes", GOES), ("mistyped", MISTYPED)];
+        let devices = devices.map(|(device, sim)| (device, sim.to_owned()));
+        service.link(("telnyx", &carrier), fields, devices).await;
         let report = service.sync().await;
         assert_eq!((report.outcome, report.synced), (Outcome::Partial, 2));
         assert_eq!(report.failures[0].reason, "not found at the carrier");

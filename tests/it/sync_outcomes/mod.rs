@@ -19,12 +19,12 @@ mod super_sim;
 use std::sync::Arc;
 
 use carrier_sync::app::App;
-use carrier_sync::device::IntegrationId;
+use carrier_sync::device::{IntegrationId, TenantId};
 use carrier_sync::integration::IntegrationRow;
 use carrier_sync::simulator::{
     Endpoint, Fault, FaultKind, SimulatedAccount, Simulator, SimulatorConfig, Truth,
 };
-use carrier_sync::store::DeviceRow;
+use carrier_sync::store::{DeviceRow, IntegrationChange, NewIntegration};
 use carrier_sync::sync::{SyncJob, SyncReport, UpdateSink};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, raw_sql};
 
@@ -54,6 +54,31 @@ impl Service {
         let app = fleet::app(&fleet::sqlite_url(&folder), settings);
         app.prepare().await.unwrap();
         Self { app, folder }
+    }
+
+    /// An integration of these fields at `carrier`, with these devices by their names at the carrier.
+    async fn link(
+        &self,
+        (code, carrier): (&str, &ScriptedCarrier),
+        fields: IntegrationChange,
+        devices: impl IntoIterator<Item = (&str, String)>,
+    ) {
+        let integration = NewIntegration {
+            id: None,
+            tenant_id: TenantId::parse("acme").unwrap(),
+            carrier_name: code.to_owned(),
+            fields: IntegrationChange {
+                api_base_url: Some(carrier.base_url()),
+                ..fields
+            },
+        };
+        let store = &self.app.store;
+        let id = store.add_integration(&integration).await.unwrap();
+        let links = devices.into_iter();
+        let links: Vec<_> = links
+            .map(|(device, sim)| fleet::link(device, &sim))
+            .collect();
+        store.link_devices(&id, &links).await.unwrap();
     }
 
     async fn sync(&self) -> SyncReport {

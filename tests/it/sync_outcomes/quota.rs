@@ -1,9 +1,7 @@
 //! A carrier whose prepaid quota is the billing cycle, and whose listing goes on calling a SIM enabled once its
 //! quota has ended (1NCE): the stored cycle decides, until another one has been told.
 
-use carrier_sync::device::TenantId;
 use carrier_sync::integration::Outcome;
-use carrier_sync::store::{IntegrationChange, NewIntegration};
 
 use super::*;
 use crate::fleet::in_system;
@@ -43,21 +41,14 @@ async fn status_after_a_sync(expiry: &'static str, slice: &str) -> (String, Outc
         ("carriers.1nce.slice", slice),
     ];
     let service = Service::new(&settings).await;
-    let store = &service.app.store;
-    let integration = NewIntegration {
-        id: None,
-        tenant_id: TenantId::parse("acme").unwrap(),
-        carrier_name: "1nce".to_owned(),
-        fields: IntegrationChange {
-            api_key: Some("client".into()),
-            api_secret: Some("secret".into()),
-            api_base_url: Some(carrier.base_url()),
-            ..IntegrationChange::default()
-        },
+    let fields = IntegrationChange {
+        api_key: Some("client".into()),
+        api_secret: Some("secret".into()),
+        ..IntegrationChange::default()
     };
-    let id = store.add_integration(&integration).await.unwrap();
-    let links = [fleet::link("d1", SIM)];
-    store.link_devices(&id, &links).await.unwrap();
+    service
+        .link(("1nce", &carrier), fields, [("d1", SIM.to_owned())])
+        .await;
     service
         .execute(
             "UPDATE device_connections SET billing_cycle_source = 'reported', \

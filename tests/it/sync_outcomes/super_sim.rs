@@ -4,9 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use carrier_sync::device::TenantId;
 use carrier_sync::integration::Outcome;
-use carrier_sync::store::{IntegrationChange, NewIntegration};
 use chrono::{TimeDelta, Utc};
 
 use super::*;
@@ -66,23 +64,13 @@ async fn carrier(is_broken: Arc<AtomicBool>) -> ScriptedCarrier {
 }
 
 async fn link(service: &Service, carrier: &ScriptedCarrier) {
-    let store = &service.app.store;
-    let integration = NewIntegration {
-        id: None,
-        tenant_id: TenantId::parse("acme").unwrap(),
-        carrier_name: "twilio".to_owned(),
-        fields: IntegrationChange {
-            api_key: Some(format!("AC{:032x}", 7).into()),
-            api_secret: Some("secret-of-the-account".into()),
-            api_base_url: Some(carrier.base_url()),
-            ..IntegrationChange::default()
-        },
+    let fields = IntegrationChange {
+        api_key: Some(format!("AC{:032x}", 7).into()),
+        api_secret: Some("secret-of-the-account".into()),
+        ..IntegrationChange::default()
     };
-    let id = store.add_integration(&integration).await.unwrap();
-    let links: Vec<_> = (1..=3)
-        .map(|number| fleet::link(&format!("d{number}"), &sid(number)))
-        .collect();
-    store.link_devices(&id, &links).await.unwrap();
+    let devices = [("d1", sid(1)), ("d2", sid(2)), ("d3", sid(3))];
+    service.link(("twilio", carrier), fields, devices).await;
 }
 
 #[test]
