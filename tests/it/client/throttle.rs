@@ -1,12 +1,14 @@
 //! "Too fast" is obeyed by every call of the account and by no other account's.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use carrier_sync::client::{CallError, CallMeter};
 use carrier_sync::clock::Clock;
+use carrier_sync::tenure::{Deadline, Epoch, Tenure};
 use chrono::TimeDelta;
 
-use super::{Setup, Stopped, account, call, call_within};
+use super::{KEY, Setup, Stopped, account, call, call_within, hologram_row};
 use crate::scripted::{Reply, ScriptedCarrier, Seen, answer, empty_listing};
 
 fn too_fast(retry_after: Option<&str>) -> Reply {
@@ -98,6 +100,32 @@ async fn a_window_that_is_used_up_is_not_told_as_the_carriers_too_fast() {
     let left = until - Stopped.now();
     assert!(left > TimeDelta::seconds(590), "{left}");
     assert_eq!(carrier.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_former_owners_calls_are_left_room_once_under_each_lease() {
+    let carrier = ScriptedCarrier::start(|_, _| empty_listing()).await;
+    let builder = Setup {
+        windows: &["2/2s"],
+        ..Setup::default()
+    }
+    .builder();
+    let row = hologram_row(&carrier.base_url(), KEY);
+    let lease = Arc::new(Deadline::default());
+    lease.renewed(Instant::now(), Duration::from_secs(600));
+    // The first owner has no former; a job that is built anew under a lease takes nothing over.
+    for (epoch, waits) in [(1, false), (2, true), (2, false), (3, true)] {
+        let tenure = Tenure::leased(Epoch(epoch), Arc::clone(&lease));
+        let job = builder.build(&row, tenure).unwrap();
+        let start = Instant::now();
+        call(&job).await.unwrap();
+        let waited = start.elapsed();
+        assert_eq!(
+            waited >= Duration::from_secs(1),
+            waits,
+            "{epoch}: {waited:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn service(manifest: &str, carrier: &ScriptedCarrier, slice: &str) -> Link
     };
     let devices = [("d1", "1"), ("d2", "2"), ("d3", "3")];
     let devices = devices.map(|(device, sim)| (device, sim.to_owned()));
-    service.link(("custom", &carrier), fields, devices).await;
+    service.link(("custom", carrier), fields, devices).await;
     Linked {
         service,
         _manifests: folder,
