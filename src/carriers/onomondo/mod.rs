@@ -36,8 +36,8 @@ use self::{
 use crate::{
     carriers::{
         Account, Authorization, BadAccount, BadDeviceName, Bulk, Capabilities, Carrier, Context,
-        DeviceRecord, HintOf, LimitHint, LineId, ReportScope, Request, UsagePart, UsageReport, Walk,
-        calendar::month, pages_of, paging::Paged,
+        DeviceRecord, HintOf, LimitHint, LineId, ReportScope, Request, UsagePart, UsageReport,
+        Walk, calendar::month, pages_of, paging::Paged,
     },
     device::{BillingCycle, CarrierDeviceId},
 };
