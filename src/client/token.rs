@@ -178,6 +178,9 @@ impl TokenKeeper {
         {
             return Ok(newer);
         }
+        if let Some(error) = self.told(buyer, false) {
+            return Err(error);
+        }
         match self.buy(buyer, buy).await {
             Err(error) if tolerates(&error) && !has_come(held.ends) => {
                 tracing::warn!(%error, "token not renewed; the old one is used until it ends");

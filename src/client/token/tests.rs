@@ -216,6 +216,11 @@ async fn a_refusal_is_told_to_each_other_integration_once_and_who_asks_again_is_
     let fails = keeper.token("d", async || shop.fail(down()).await);
     assert_eq!(fails.await.unwrap_err(), down());
     assert_eq!(number(&keeper, &shop, HOUR).await, 1);
+    // So is the refusal of a renewal, while the old token would still serve.
+    advance(Duration::from_secs(3550)).await;
+    let asked = shop.asked();
+    assert_eq!(refused_to("a").await, Some(asked + 1));
+    assert_eq!(refused_to("b").await, Some(asked + 1));
 }
 
 #[tokio::test(start_paused = true)]
