@@ -27,7 +27,7 @@ use crate::client::{
     CarrierLimits, Limits, RateLimit, SetUpError, Tier, Tokens, Transport, TransportConfig,
 };
 use crate::clock::Clock;
-use crate::config::{CarrierConfig, Config, DatabaseConfig};
+use crate::config::{CarrierConfig, Config};
 use crate::device::IntegrationId;
 use crate::manifests::Manifests;
 use crate::secrets::{KeyFileError, Opener};
@@ -122,7 +122,7 @@ impl App {
             allowed_hosts: config.http.allowed_hosts.clone(),
             manifests: Manifests::of(config.custom.manifests.clone()),
         };
-        let options = store_options(&config.database);
+        let options = store_options(&config);
         Ok(Self {
             store: connect(&options)?,
             leases: connect_leases(&options, config.leases.heartbeat)?,
@@ -140,7 +140,7 @@ impl App {
     /// # Errors
     /// [`StoreError::Invalid`] naming who has it.
     pub fn sole_use(&self) -> Result<Option<SoleUse>, StoreError> {
-        sole_use(&store_options(&self.config.database))
+        sole_use(&store_options(&self.config))
     }
 
     /// Whether the schema is created or upgraded on start.
@@ -254,13 +254,15 @@ impl App {
 
 /// How to reach the configured database.
 #[must_use]
-pub fn store_options(database: &DatabaseConfig) -> StoreOptions {
+pub fn store_options(config: &Config) -> StoreOptions {
+    let database = &config.database;
     StoreOptions {
         url: database.url.secret().clone(),
         max_connections: database.max_connections,
         acquire_timeout: database.acquire_timeout,
         statement_timeout: database.statement_timeout,
         lock_timeout: database.lock_timeout,
+        runs: config.runs,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The vocabulary of an integration: its row as stored, and what a sync records about it.
+//! The vocabulary of an integration: its row as stored, and the words for how a sync ended.
 //!
 //! Rows are kept as the database has them: an unknown carrier or an impossible interval is a state
 //! to show the operator, so reading must not fail on it. Knows no carrier, no SQL and no HTTP.
@@ -9,7 +9,6 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::device::{IntegrationId, TenantId};
-use crate::tenure::Epoch;
 
 /// How a sync ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -24,6 +23,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The outcome that a stored word means.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Success, Self::Partial, Self::Error]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == word)
+    }
+
     /// The word stored in `last_sync_status`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -131,21 +138,4 @@ impl IntegrationRow {
             ),
         ))
     }
-}
-
-/// What is stored about a sync once its rows are committed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SyncRecord {
-    /// The integration's owner; the transaction is confined to it.
-    pub tenant_id: TenantId,
-    /// Which integration.
-    pub integration_id: IntegrationId,
-    /// The lease it was synced under; with another one stored nothing is recorded.
-    pub epoch: Option<Epoch>,
-    /// Becomes `last_sync_at`; `None` leaves it, so that an interrupted sync is due at once.
-    pub started_at: Option<DateTime<Utc>>,
-    /// How it ended; `Success` also moves `last_success_at`.
-    pub outcome: Outcome,
-    /// Why, when it was not a success; without secrets.
-    pub error: Option<String>,
 }

@@ -27,7 +27,7 @@
 //! * [`manifests`]: the folder of manifests that describe custom carriers.
 //! * [`secrets`]: credentials sealed with a key that is not in the database.
 //! * [`status`]: each actor's last word, for logs and pages; it survives the actor.
-//! * [`device`], [`integration`], [`tenure`], [`budget`], [`clock`]: the vocabulary that all of them speak.
+//! * [`device`], [`integration`], [`tenure`], [`budget`], [`runs`], [`clock`]: the vocabulary that all of them speak.
 //! * [`simulator`]: a carrier in a box, the witness of tests, benches and the demo. Knows none of the
 //!   above.
 //!
@@ -46,6 +46,7 @@ pub mod device;
 pub mod integration;
 pub mod logging;
 pub mod manifests;
+pub mod runs;
 pub mod secrets;
 pub mod shutdown;
 pub mod simulator;

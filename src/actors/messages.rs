@@ -4,7 +4,7 @@ use actix::Message;
 
 use crate::budget::{CallCount, CountState};
 use crate::device::{IntegrationId, UpdateBatch, WriteReceipt};
-use crate::integration::SyncRecord;
+use crate::runs::SyncRecord;
 use crate::supervision::ExitReason;
 use crate::sync::SinkError;
 

@@ -18,7 +18,7 @@ use super::messages::{CountCalls, Drain, RecordOutcome, WriteBatch};
 use crate::budget::{CallCount, CountState};
 use crate::clock::Clock;
 use crate::device::{UpdateBatch, WriteReceipt};
-use crate::integration::SyncRecord;
+use crate::runs::SyncRecord;
 use crate::status::{ActorName, ActorState, Board};
 use crate::store::queue::{BatchPolicy, Due, WriteQueue};
 use crate::store::retry::{

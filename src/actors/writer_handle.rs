@@ -10,7 +10,7 @@ use super::messages::{CountCalls, RecordOutcome, WriteBatch};
 use super::writer::DbWriterActor;
 use crate::budget::{CallCount, CountState};
 use crate::device::{UpdateBatch, WriteReceipt};
-use crate::integration::SyncRecord;
+use crate::runs::SyncRecord;
 use crate::sync::{SinkError, UpdateSink};
 
 /// Sends to one life of the writer.

@@ -14,7 +14,7 @@ use crate::{
 /// # Errors
 /// [`CliError`] with what to do next.
 pub async fn open(config: &Config) -> Result<Arc<dyn Store>, CliError> {
-    let store = connect(&config.database)?;
+    let store = connect(config)?;
     if config
         .database
         .migrate_on_start
@@ -29,8 +29,8 @@ pub async fn open(config: &Config) -> Result<Arc<dyn Store>, CliError> {
 }
 
 /// The store without a look at its schema.
-pub(super) fn connect(config: &DatabaseConfig) -> Result<Arc<dyn Store>, CliError> {
-    store::connect(&store_options(config)).map_err(|error| at(config, error))
+pub(super) fn connect(config: &Config) -> Result<Arc<dyn Store>, CliError> {
+    store::connect(&store_options(config)).map_err(|error| at(&config.database, error))
 }
 
 /// Which database it was, and, where it is a file, what a file needs.

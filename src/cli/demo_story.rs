@@ -9,6 +9,7 @@ use super::{CliError, Output};
 use crate::app::App;
 use crate::config::DatabaseUrl;
 use crate::device::IntegrationId;
+use crate::runs::Retention;
 use crate::shutdown::Stop;
 use crate::simulator::{Simulator, Truth};
 use crate::status::{ActorName, ActorState, ActorStatus};
@@ -211,6 +212,7 @@ fn reopen(database: &Path) -> Result<std::sync::Arc<dyn Store>, CliError> {
         acquire_timeout: PATIENCE,
         statement_timeout: PATIENCE,
         lock_timeout: PATIENCE,
+        runs: Retention::ALL,
     })?)
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn migrate(args: &MigrateArgs, config: &Config) -> Result<Exit,
                 .hint("leave it out, or name a Postgres database with --database-url"),
         );
     }
-    let store = database::connect(database)?;
+    let store = database::connect(config)?;
     let before = store.check(true).await;
     store
         .migrate(role)

@@ -17,6 +17,7 @@ mod once;
 mod output;
 mod prompt;
 mod run;
+mod runs;
 mod runtime;
 mod secrets;
 mod simulate;
@@ -100,6 +101,7 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     Integrations(integrations::IntegrationsArgs),
     Devices(devices::DevicesArgs),
+    Runs(runs::RunsArgs),
     Secrets(secrets::SecretsArgs),
     Simulate(simulate::SimulateArgs),
 }
@@ -152,6 +154,7 @@ fn execute(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Migrate(args) => block_on(migrate::migrate(&args, &config))?,
         Command::Integrations(args) => integrations::execute(args, config)?,
         Command::Devices(args) => block_on(devices::execute(args, &config))?,
+        Command::Runs(args) => block_on(runs::execute(args, &config))?,
         Command::Secrets(args) => block_on(secrets::execute(args, &config))?,
         Command::Simulate(args) => {
             return block_on(async { Ok(simulate::run(args).await) });

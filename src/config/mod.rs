@@ -23,6 +23,7 @@ mod log;
 mod origin;
 mod problem;
 mod reader;
+mod runs;
 mod schema;
 mod secrets;
 mod shutdown;
@@ -32,6 +33,8 @@ mod writer;
 use std::{collections::BTreeMap, path::PathBuf};
 
 use secrecy::SecretString;
+
+use crate::runs::Retention;
 
 pub use carriers::CarrierConfig;
 pub use custom::CustomConfig;
@@ -107,6 +110,8 @@ pub struct Config {
     pub leases: LeasesConfig,
     /// Batching of writes.
     pub writer: WriterConfig,
+    /// How much of the history of syncs is kept.
+    pub runs: Retention,
     /// The health log.
     pub health: HealthConfig,
     /// Draining.
@@ -165,6 +170,7 @@ impl Config {
             supervisor: SupervisorConfig::read(reader),
             leases: LeasesConfig::read(reader),
             writer: WriterConfig::read(reader),
+            runs: runs::read(reader),
             health: HealthConfig::read(reader),
             shutdown: ShutdownConfig::read(reader),
             log: LogConfig::read(reader),

@@ -11,6 +11,7 @@ use super::leases::Leases;
 use super::postgres::{PostgresLeases, PostgresStore};
 use super::sqlite::{SoleUse, SqliteStore};
 use super::{Store, StoreError};
+use crate::runs::Retention;
 
 /// Where the database is and how long to wait for it. Every duration is above zero.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct StoreOptions {
     pub statement_timeout: Duration,
     /// How long to wait for a lock: of a row or table (Postgres), of the file (SQLite).
     pub lock_timeout: Duration,
+    /// What is kept of the history of syncs.
+    pub runs: Retention,
 }
 
 /// Makes the store without connecting: a database that cannot be reached is an answer
@@ -94,6 +97,7 @@ mod tests {
             acquire_timeout: Duration::from_secs(1),
             statement_timeout: Duration::from_secs(1),
             lock_timeout: Duration::from_secs(1),
+            runs: Retention::ALL,
         };
         connect(&options).expect_err("must be refused").to_string()
     }

@@ -23,7 +23,8 @@ use crate::device::{
     BillingCycle, CarrierDeviceId, CycleSource, DeviceId, IntegrationId, LinkedDevices,
     StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
-use crate::integration::{IntegrationRow, SecretColumn, SyncRecord};
+use crate::integration::{IntegrationRow, SecretColumn};
+use crate::runs::{RunFilter, RunRow, SyncRecord};
 
 pub use connect::{StoreOptions, connect, leases as connect_leases, sole_use};
 pub use sqlite::SoleUse;
@@ -227,7 +228,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         batches: &[UpdateBatch],
     ) -> Result<Vec<Result<WriteReceipt, LeaseLost>>, StoreError>;
 
-    /// Records how syncs ended, in one transaction, and answers after its commit, one answer per
+    /// Records how syncs ended, with the runs that they were, in one transaction, forgets runs that are no longer
+    /// kept ([`StoreOptions::runs`]), and answers after its commit, one answer per
     /// record, in their order.
     ///
     /// # Errors
@@ -236,6 +238,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         &self,
         records: &[SyncRecord],
     ) -> Result<Vec<Result<(), NotRecorded>>, StoreError>;
+
+    /// A page of the history of syncs, the latest first.
+    async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError>;
 
     /// Changes counts of calls, in one transaction, and answers after its commit, one answer per change,
     /// in their order. Forgets days that no budget looks at any more.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::budget::CallCount;
 use crate::device::{DeviceUpdate, UpdateBatch};
-use crate::integration::SyncRecord;
+use crate::runs::SyncRecord;
 
 /// What a row takes besides its texts: counters, times and statuses in a dozen columns.
 const BYTES_PER_ROW: usize = 128;

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use super::{LeaseLost, NotRecorded, Store, StoreError};
 use crate::budget::{CallCount, CountState};
 use crate::device::{UpdateBatch, WriteReceipt};
-use crate::integration::SyncRecord;
+use crate::runs::SyncRecord;
 
 /// Parts of a split transaction that are tried at once.
 const ALONE_AT_ONCE: usize = 16;

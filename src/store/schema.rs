@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Bytes,
     /// A count of a lease's owners.
     Epoch,
-    /// A count of calls.
+    /// A count, of calls for one.
     Calls,
     /// Names what a sync has booked.
     Booking,
@@ -72,7 +72,7 @@ pub(super) struct Table {
 }
 
 /// Every table with its columns, in the order they are made.
-pub(super) const TABLES: [Table; 4] = [
+pub(super) const TABLES: [Table; 5] = [
     Table {
         name: "tenants",
         columns: &[
@@ -134,6 +134,23 @@ pub(super) const TABLES: [Table; 4] = [
             key("calls", Kind::Calls),
             key("booking", Kind::Booking),
             key("booked", Kind::Calls),
+        ],
+    },
+    Table {
+        name: "sync_runs",
+        columns: &[
+            key("tenant_id", Kind::Text),
+            key("integration_id", Kind::Text),
+            key("started_at", Kind::Instant),
+            key("finished_at", Kind::Instant),
+            key("outcome", Kind::Text),
+            key("devices", Kind::Calls),
+            key("synced", Kind::Calls),
+            key("failed", Kind::Calls),
+            key("carrier_calls", Kind::Calls),
+            key("throttled_ms", Kind::Calls),
+            key("error", Kind::Text),
+            key("failures", Kind::Json),
         ],
     },
 ];

@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 
 use crate::budget::CallsLeft;
 use crate::client::CallError;
-use crate::device::{DeviceId, IntegrationId, TenantId};
-use crate::integration::{Outcome, SyncRecord};
+use crate::device::{IntegrationId, TenantId};
+use crate::integration::Outcome;
+use crate::runs::RunFigures;
+pub use crate::runs::{DeviceFailure, SyncRecord};
 use crate::tenure::Epoch;
 
 /// Failing devices that are named in a report; the rest are counted.
@@ -101,15 +103,6 @@ impl Halt {
     pub fn is_of_the_store(&self) -> bool {
         matches!(self, Self::Store { .. } | Self::LeaseLost)
     }
-}
-
-/// A device that was not brought up to date, and why.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct DeviceFailure {
-    /// The device.
-    pub device_id: DeviceId,
-    /// In words for an operator; holds no secret.
-    pub reason: String,
 }
 
 /// What a sync tells when its rows are committed.
@@ -220,7 +213,15 @@ impl SyncReport {
             tenant_id: self.tenant_id.clone(),
             integration_id: self.integration_id.clone(),
             epoch,
-            started_at: Some(self.started_at),
+            run: Some(RunFigures {
+                started_at: self.started_at,
+                elapsed: self.elapsed,
+                devices: self.devices,
+                synced: self.synced,
+                carrier_calls: self.api_calls + self.token_calls,
+                throttled: self.permits_waited,
+                failures: self.failures.clone(),
+            }),
             outcome: self.outcome,
             error: self.error.clone(),
         })
@@ -270,6 +271,7 @@ pub fn error_text(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::device::DeviceId;
 
     #[test]
     fn the_outcome_says_what_happened() {

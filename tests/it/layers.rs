@@ -14,8 +14,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("device", &["tenure"]),
     ("clock", &[]),
     ("budget", &["device", "tenure"]),
-    ("integration", &["device", "tenure"]),
+    ("integration", &["device"]),
     ("secrets", &["device", "integration"]),
+    ("runs", &["device", "integration", "tenure"]),
     ("supervision", &[]),
     ("simulator", &[]),
     ("shutdown", &[]),
@@ -24,7 +25,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "client",
         &["carriers", "device", "integration", "clock", "tenure"],
     ),
-    ("store", &["budget", "device", "integration", "tenure"]),
+    (
+        "store",
+        &["budget", "device", "integration", "runs", "tenure"],
+    ),
     ("status", &["device", "integration", "clock"]),
     // Files of the operator's, read into carriers.
     ("manifests", &["carriers"]),
@@ -35,6 +39,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "manifests",
             "client",
             "carriers",
+            "runs",
             "secrets",
             "device",
             "integration",
@@ -44,12 +49,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     // The registry's names and their page sizes: which sections [carriers.…] there are.
     // Keys and hosts are read into the types that use them, so that a bad one has its file and line.
-    ("config", &["carriers", "client", "secrets"]),
+    // How much of the history is kept is the store's to obey.
+    ("config", &["carriers", "client", "runs", "secrets"]),
     ("logging", &["config"]),
     (
         "actors",
         &[
             "budget",
+            "runs",
             "sync",
             "store",
             "status",
@@ -89,6 +96,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "manifests",
             "app",
+            "runs",
             "secrets",
             "sync",
             "store",

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use carrier_sync::runs::Retention;
 use carrier_sync::store::{Store, StoreOptions, connect};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, raw_sql};
@@ -27,6 +28,10 @@ pub fn store_options(url: &str) -> StoreOptions {
         acquire_timeout: Duration::from_secs(20),
         statement_timeout: Duration::from_secs(30),
         lock_timeout: Duration::from_secs(20),
+        runs: Retention {
+            keep: Duration::from_secs(30 * 24 * 3_600),
+            per_integration: 5,
+        },
     }
 }
 

@@ -9,7 +9,8 @@ use carrier_sync::budget::{CallCount, CountState};
 use carrier_sync::device::{
     DeviceId, IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
-use carrier_sync::integration::{IntegrationRow, SyncRecord};
+use carrier_sync::integration::IntegrationRow;
+use carrier_sync::runs::{RunFilter, RunRow, SyncRecord};
 use carrier_sync::store::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
     NotRecorded, SecretReplacement, Store, StoreError,
@@ -126,6 +127,10 @@ impl Store for Witness {
         });
         self.records.lock().unwrap().extend(recorded);
         Ok(answers)
+    }
+
+    async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+        self.store.runs(filter).await
     }
 
     async fn count_calls(

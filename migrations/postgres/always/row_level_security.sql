@@ -18,7 +18,8 @@ DECLARE
         AND coalesce(current_setting('app.tenant_id', true), '') = ''))$p$;
 BEGIN
     FOREACH target IN ARRAY ARRAY[
-        'tenants', 'carrier_integrations', 'device_connections', 'carrier_calls'
+        'tenants', 'carrier_integrations', 'device_connections', 'carrier_calls',
+        'sync_runs'
     ] LOOP
         IF NOT (SELECT relrowsecurity AND relforcerowsecurity FROM pg_class
                 WHERE oid = to_regclass(target)) THEN

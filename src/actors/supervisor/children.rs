@@ -12,7 +12,8 @@ use crate::actors::messages::{ChildExited, Drain};
 use crate::actors::spawn::spawn_watched;
 use crate::actors::writer_handle::WriterHandle;
 use crate::device::IntegrationId;
-use crate::integration::{IntegrationRow, Outcome, SyncRecord};
+use crate::integration::{IntegrationRow, Outcome};
+use crate::runs::SyncRecord;
 use crate::status::{ActorName, ActorState};
 use crate::supervision::{Decision, ExitReason, RestartPolicy, Restarts};
 use crate::sync::build::interval;
@@ -209,7 +210,7 @@ impl Supervisor {
             tenant_id: row.tenant_id.clone(),
             integration_id: row.id.clone(),
             epoch,
-            started_at: None,
+            run: None,
             outcome: Outcome::Error,
             error: Some(reason),
         };

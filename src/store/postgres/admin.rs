@@ -183,6 +183,7 @@ pub(super) async fn remove_integration(
     for delete in [
         "DELETE FROM carrier_integrations WHERE tenant_id = $1 AND id::text = $2",
         "DELETE FROM carrier_calls WHERE tenant_id = $1 AND integration_id = $2",
+        "DELETE FROM sync_runs WHERE tenant_id = $1 AND integration_id = $2",
     ] {
         query(delete)
             .bind(tenant.as_str())

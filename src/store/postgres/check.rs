@@ -20,7 +20,7 @@ pub(super) struct Needed {
 
 /// Exactly what `Store`'s first group of calls and `Leases` need: no row of a platform's table is ever made
 /// or removed by the service, and no other column of one is its business.
-pub(super) const NEEDED: [Needed; 12] = [
+pub(super) const NEEDED: [Needed; 15] = [
     Needed {
         privilege: "SELECT",
         table: "carrier_integrations",
@@ -142,6 +142,37 @@ pub(super) const NEEDED: [Needed; 12] = [
         table: "carrier_calls",
         columns: &[],
     },
+    Needed {
+        privilege: "SELECT",
+        table: "sync_runs",
+        columns: RUN_COLUMNS,
+    },
+    Needed {
+        privilege: "INSERT",
+        table: "sync_runs",
+        columns: RUN_COLUMNS,
+    },
+    // Of runs that are no longer kept.
+    Needed {
+        privilege: "DELETE",
+        table: "sync_runs",
+        columns: &[],
+    },
+];
+
+const RUN_COLUMNS: &[&str] = &[
+    "tenant_id",
+    "integration_id",
+    "started_at",
+    "finished_at",
+    "outcome",
+    "devices",
+    "synced",
+    "failed",
+    "carrier_calls",
+    "throttled_ms",
+    "error",
+    "failures",
 ];
 
 const PROCESS_COLUMNS: &[&str] = &[

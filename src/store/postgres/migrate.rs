@@ -147,6 +147,7 @@ async fn grant(transaction: &mut PgConnection, role: &str) -> Result<(), StoreEr
          WHERE oid = ANY (ARRAY[to_regclass('carrier_integrations'), \
                                 to_regclass('device_connections'), \
                                 to_regclass('carrier_calls'), \
+                                to_regclass('sync_runs'), \
                                 to_regclass('carrier_sync_processes')])",
     )
     .fetch_all(&mut *transaction)

@@ -14,6 +14,7 @@ mod link;
 mod migrate;
 mod read;
 mod record;
+mod runs;
 mod scope;
 mod secrets;
 mod write;
@@ -41,7 +42,8 @@ use crate::budget::{CallCount, CountState};
 use crate::device::{
     IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
-use crate::integration::{IntegrationRow, SyncRecord};
+use crate::integration::IntegrationRow;
+use crate::runs::{Retention, RunFilter, RunRow, SyncRecord};
 
 /// A call holds several statements; beyond this many statement timeouts the server, or the way to
 /// it, is gone without a word. TCP alone would take a quarter of an hour to notice.
@@ -75,6 +77,8 @@ const URL_PARAMETERS: [&str; 18] = [
 pub(super) struct PostgresStore {
     pool: PgPool,
     limits: Limits,
+    /// What is kept of the history.
+    runs: Retention,
     /// Longest that one call may hold a connection.
     call_timeout: Duration,
 }
@@ -95,6 +99,7 @@ impl PostgresStore {
                 options.lock_timeout,
                 is_pooled(options.url.expose_secret()),
             ),
+            runs: options.runs,
             call_timeout: options
                 .statement_timeout
                 .saturating_mul(STATEMENTS_PER_CALL),
@@ -232,7 +237,14 @@ impl Store for PostgresStore {
         records: &[SyncRecord],
     ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
         let mut connection = self.acquire().await?;
-        let work = record::record(&mut connection, &self.limits, records);
+        let work = record::record(&mut connection, &self.limits, records, self.runs);
+        let done = timeout(self.call_timeout, work).await;
+        settle(connection, done).map_err(for_service)
+    }
+
+    async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+        let mut connection = self.acquire().await?;
+        let work = runs::list(&mut connection, &self.limits, filter);
         let done = timeout(self.call_timeout, work).await;
         settle(connection, done).map_err(for_service)
     }

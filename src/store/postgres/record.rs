@@ -1,4 +1,4 @@
-//! What the service writes of integrations: how syncs ended, one statement per tenant.
+//! What the service writes of integrations: how syncs ended, one statement per tenant, and with it their runs.
 //!
 //! The update itself is the fence: it takes the row's lock and looks at the epoch under it, so a claim
 //! comes before it and is seen, or after it.
@@ -8,9 +8,11 @@ use std::collections::{HashMap, HashSet};
 use sqlx::{PgConnection, query_scalar};
 
 use super::error::classify;
+use super::runs;
 use super::scope::{Limits, Scope, begin_writing, confine, enter};
 use crate::device::TenantId;
-use crate::integration::{Outcome, SyncRecord};
+use crate::integration::Outcome;
+use crate::runs::{Retention, SyncRecord};
 use crate::store::{LeaseLost, NotRecorded, StoreError};
 
 /// Records of one tenant, each of another integration, with their places among all.
@@ -20,6 +22,7 @@ pub(super) async fn record(
     connection: &mut PgConnection,
     limits: &Limits,
     records: &[SyncRecord],
+    retention: Retention,
 ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
     let mut answers = vec![Ok(()); records.len()];
     let mut transaction = begin_writing(connection).await?;
@@ -34,6 +37,9 @@ pub(super) async fn record(
         for (place, why) in update(&mut transaction, tenant, &group).await? {
             answers[place] = Err(why);
         }
+        let recorded = group.iter().filter(|(place, _)| answers[*place].is_ok());
+        let recorded: Vec<_> = recorded.map(|(_, record)| *record).collect();
+        runs::keep(&mut transaction, tenant, &recorded, retention).await?;
     }
     transaction.commit().await.map_err(|e| classify(&e))?;
     Ok(answers)
@@ -92,7 +98,7 @@ async fn update(
         .bind(tenant.as_str())
         .bind(each(group, |record| record.integration_id.as_str()))
         .bind(each(group, |record| record.epoch.map(|epoch| epoch.0)))
-        .bind(each(group, |record| record.started_at))
+        .bind(each(group, |record| record.started_at()))
         .bind(each(group, |record| record.outcome == Outcome::Success))
         .bind(each(group, |record| record.outcome.as_str()))
         .bind(each(group, |record| record.error.as_deref().map(storable)))
@@ -108,7 +114,7 @@ async fn update(
 }
 
 /// A carrier's words may hold a NUL, which no Postgres text can.
-fn storable(error: &str) -> String {
+pub(super) fn storable(error: &str) -> String {
     error.replace('\0', "\u{FFFD}")
 }
 

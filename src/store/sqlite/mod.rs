@@ -10,6 +10,7 @@ mod error;
 mod file;
 mod migrate;
 mod read;
+mod runs;
 mod secrets;
 mod sole_use;
 mod time;
@@ -35,7 +36,8 @@ use crate::budget::{CallCount, CountState};
 use crate::device::{
     IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
-use crate::integration::{IntegrationRow, SyncRecord};
+use crate::integration::IntegrationRow;
+use crate::runs::{Retention, RunFilter, RunRow, SyncRecord};
 
 /// One SQLite database.
 #[derive(Debug)]
@@ -44,6 +46,8 @@ pub(super) struct SqliteStore {
     /// Where the file is to be made when it is missing; `None` for a database in memory, or one
     /// that the URL opens for reading only.
     file: Option<PathBuf>,
+    /// What is kept of the history.
+    runs: Retention,
 }
 
 impl SqliteStore {
@@ -79,7 +83,11 @@ impl SqliteStore {
             .max_lifetime(None)
             .acquire_timeout(options.acquire_timeout)
             .connect_lazy_with(connection);
-        Ok(Self { pool, file })
+        Ok(Self {
+            pool,
+            file,
+            runs: options.runs,
+        })
     }
 
     /// See [`crate::store::sole_use`].
@@ -149,7 +157,11 @@ impl Store for SqliteStore {
         &self,
         records: &[SyncRecord],
     ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
-        write::record(&mut *self.acquire().await?, records).await
+        write::record(&mut *self.acquire().await?, records, self.runs).await
+    }
+
+    async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+        runs::list(&mut *self.acquire().await?, filter).await
     }
 
     async fn count_calls(

@@ -12,9 +12,11 @@ use serde_json::json;
 use sqlx::{Connection, SqliteConnection, query, query_as};
 
 use super::error::{classify, row_fault};
+use super::runs;
 use super::time::{now, to_text};
 use crate::device::{TenantId, UpdateBatch, WriteReceipt};
-use crate::integration::{Outcome, SyncRecord};
+use crate::integration::Outcome;
+use crate::runs::{Retention, SyncRecord};
 use crate::store::write_plan::{
     Bisection, Failure, GONE, LINKED_ELSEWHERE, RELINKED, RowChange, TenantOutcome, TenantRows,
     UNLINKED, WritePlan,
@@ -183,6 +185,7 @@ async fn unmatched(
 pub(super) async fn record(
     connection: &mut SqliteConnection,
     records: &[SyncRecord],
+    retention: Retention,
 ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
     let mut transaction = connection
         .begin_with("BEGIN IMMEDIATE")
@@ -190,7 +193,7 @@ pub(super) async fn record(
         .map_err(|e| classify(&e))?;
     let mut answers = Vec::with_capacity(records.len());
     for record in records {
-        answers.push(record_one(&mut transaction, record).await?);
+        answers.push(record_one(&mut transaction, record, retention).await?);
     }
     transaction.commit().await.map_err(|e| classify(&e))?;
     Ok(answers)
@@ -199,6 +202,7 @@ pub(super) async fn record(
 async fn record_one(
     transaction: &mut SqliteConnection,
     record: &SyncRecord,
+    retention: Retention,
 ) -> Result<Result<(), NotRecorded>, StoreError> {
     let done = query(concat!(
         "UPDATE carrier_integrations SET \
@@ -211,15 +215,16 @@ async fn record_one(
     ))
     .bind(record.tenant_id.as_str())
     .bind(record.integration_id.as_str())
-    .bind(record.started_at.map(to_text))
+    .bind(record.started_at().map(to_text))
     .bind(record.outcome == Outcome::Success)
     .bind(record.outcome.as_str())
     .bind(&record.error)
-    .execute(transaction)
+    .execute(&mut *transaction)
     .await
     .map_err(|e| classify(&e))?;
-    match done.rows_affected() {
-        0 => Ok(Err(NotRecorded::Gone)),
-        _ => Ok(Ok(())),
+    if done.rows_affected() == 0 {
+        return Ok(Err(NotRecorded::Gone));
     }
+    runs::keep(transaction, record, retention).await?;
+    Ok(Ok(()))
 }

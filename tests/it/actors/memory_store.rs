@@ -9,7 +9,8 @@ use carrier_sync::budget::{CallCount, CountState};
 use carrier_sync::device::{
     IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
-use carrier_sync::integration::{IntegrationRow, SyncRecord};
+use carrier_sync::integration::IntegrationRow;
+use carrier_sync::runs::{RunFilter, RunRow, SyncRecord};
 use carrier_sync::store::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
     NotRecorded, SecretReplacement, Store, StoreError,
@@ -114,6 +115,10 @@ impl Store for MemoryStore {
         records: &[SyncRecord],
     ) -> Result<Vec<Result<(), NotRecorded>>, StoreError> {
         Ok(records.iter().map(|_| Ok(())).collect())
+    }
+
+    async fn runs(&self, _: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn count_calls(

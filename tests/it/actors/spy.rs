@@ -7,7 +7,8 @@ use carrier_sync::budget::{CallCount, CountState};
 use carrier_sync::device::{
     IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
-use carrier_sync::integration::{IntegrationRow, SyncRecord};
+use carrier_sync::integration::IntegrationRow;
+use carrier_sync::runs::{RunFilter, RunRow, SyncRecord};
 use carrier_sync::store::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
     NotRecorded, SecretReplacement, Store, StoreError,
@@ -138,6 +139,10 @@ impl Store for Spy {
             self.note(Asked::Record(record.clone()));
         }
         self.inner.record(records).await
+    }
+
+    async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+        self.inner.runs(filter).await
     }
 
     async fn count_calls(

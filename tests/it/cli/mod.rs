@@ -7,6 +7,7 @@ mod manifest;
 mod migrate;
 mod output;
 mod postgres;
+mod runs;
 mod secrets;
 mod usage;
 

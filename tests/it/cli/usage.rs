@@ -2,7 +2,7 @@
 
 use super::User;
 
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 18] = [
     &[],
     &["demo"],
     &["run"],
@@ -19,6 +19,8 @@ const COMMANDS: [&[&str]; 16] = [
     &["devices", "list"],
     &["devices", "link"],
     &["devices", "import"],
+    &["runs"],
+    &["runs", "list"],
 ];
 
 #[test]

@@ -78,7 +78,7 @@ impl Healthy {
         let since = |id: &IntegrationId| {
             let mut records = rig.witness.records();
             records.retain(|told| {
-                told.record.integration_id == *id && told.record.started_at > Some(begun)
+                told.record.integration_id == *id && told.record.started_at() > Some(begun)
             });
             records
         };
@@ -99,7 +99,7 @@ impl Healthy {
             for told in &records {
                 assert_eq!(told.record.outcome, Outcome::Success, "{:?}", told.record);
                 seen.sync_times
-                    .push(told.at - started(told.record.started_at));
+                    .push(told.at - started(told.record.started_at()));
             }
             let calls = arrivals
                 .iter()
@@ -109,7 +109,7 @@ impl Healthy {
                 .collect();
             // Each sync is due one interval after the start of the one before.
             for told in &records[..records.len() - 1] {
-                let due = started(told.record.started_at) + INTERVAL;
+                let due = started(told.record.started_at()) + INTERVAL;
                 let first_call = calls
                     .iter()
                     .find(|at| **at >= due - TimeDelta::milliseconds(20));

@@ -1,7 +1,8 @@
 //! A database that was there before: adopted, repaired, or refused with the statement to run.
 
 use carrier_sync::device::{CycleSource, DeviceUpdate, Usage};
-use carrier_sync::integration::{Outcome, SyncRecord};
+use carrier_sync::integration::Outcome;
+use carrier_sync::runs::SyncRecord;
 use carrier_sync::store::{IntegrationChange, NewIntegration, StoreError};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, query_scalar, raw_sql};
 
@@ -73,7 +74,7 @@ async fn an_existing_platforms_tables_are_adopted_and_their_rows_kept() {
         tenant_id: tenant("t"),
         integration_id: integration(ID),
         epoch: None,
-        started_at: Some(at(1)),
+        run: Some(run(at(1))),
         outcome: Outcome::Success,
         error: None,
     };

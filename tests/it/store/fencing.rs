@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use carrier_sync::budget::{Booking, CallBudget, CallCount, CountChange};
 use carrier_sync::device::UpdateBatch;
-use carrier_sync::integration::{Outcome, SyncRecord};
+use carrier_sync::integration::Outcome;
+use carrier_sync::runs::{RunFilter, SyncRecord};
 use carrier_sync::store::{LeaseLost, NotRecorded};
 use carrier_sync::tenure::Epoch;
 use sqlx::{Connection, PgConnection, query_scalar, raw_sql};
@@ -43,7 +44,7 @@ fn ended(id: &str, epoch: Option<i64>) -> SyncRecord {
         tenant_id: tenant("t"),
         integration_id: integration(id),
         epoch: epoch.map(Epoch),
-        started_at: Some(at(1)),
+        run: Some(run(at(1))),
         outcome: Outcome::Success,
         error: None,
     }
@@ -110,6 +111,15 @@ async fn a_former_owner_s_batch_costs_no_other_of_its_transaction() {
     let told = fleet.service.record(&records).await.unwrap();
     let lost = Err(NotRecorded::LeaseLost(LeaseLost));
     assert_eq!(told, [lost, Err(NotRecorded::Gone), Ok(()), Ok(())]);
+    let all = RunFilter {
+        tenant_id: None,
+        integration_id: None,
+        after: None,
+        limit: 10,
+    };
+    let runs = fleet.service.runs(&all).await.unwrap();
+    let runs: Vec<_> = runs.iter().map(|run| run.integration_id.as_str()).collect();
+    assert_eq!(runs, ["k", "i"], "of those that were recorded");
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! A database with a few accounts and devices, on either engine, and short words to build updates.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use carrier_sync::device::{
     BillingCycle, ByteCount, CarrierDeviceId, CycleSource, DeviceId, DeviceInfo, DeviceUpdate,
     IntegrationId, NetworkStatus, SimStatus, TenantId, UpdateBatch, Usage, WriteReceipt,
 };
+use carrier_sync::runs::RunFigures;
 use carrier_sync::store::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, NewIntegration, Store,
     StoreError, connect,
@@ -14,6 +16,19 @@ use chrono::{DateTime, TimeZone, Utc};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, raw_sql};
 
 use crate::postgres::{TestDatabase, store_options};
+
+/// A run of nothing that took no time.
+pub fn run(started_at: DateTime<Utc>) -> RunFigures {
+    RunFigures {
+        started_at,
+        elapsed: Duration::ZERO,
+        devices: 0,
+        synced: 0,
+        carrier_calls: 0,
+        throttled: Duration::ZERO,
+        failures: Vec::new(),
+    }
+}
 
 /// A migrated database and the two ways into it.
 pub struct Fleet {

@@ -199,6 +199,7 @@ async fn every_table_with_a_tenant_id_forces_row_level_security_both_ways() {
             "carrier_calls",
             "carrier_integrations",
             "device_connections",
+            "sync_runs",
             "tenants"
         ]
     );

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod calls;
 pub mod read;
 pub mod record;
+pub mod runs;
 pub mod write;
 
 /// Makes a test of each promise for one engine; `$open` makes its [`super::fleet::Fleet`].
@@ -36,6 +37,12 @@ macro_rules! on_engine {
             record::a_record_of_a_removed_integration_is_refused,
             record::records_of_several_tenants_are_answered_in_their_order,
             record::of_two_records_of_an_integration_the_later_one_stays,
+            runs::a_run_comes_back_as_it_was_recorded,
+            runs::a_run_that_is_recorded_again_is_one_run,
+            runs::what_did_not_run_or_was_not_recorded_is_no_run,
+            runs::runs_are_listed_latest_first_in_pages_without_gap_or_repetition,
+            runs::no_more_runs_are_kept_than_configured_and_none_that_is_older,
+            runs::the_runs_of_a_removed_integration_go_with_it,
             calls::a_booking_holds_what_was_asked_for_or_what_is_left,
             calls::what_was_not_made_is_given_back_once,
             calls::saying_it_again_books_nothing_more,

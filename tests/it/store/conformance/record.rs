@@ -1,6 +1,7 @@
 //! Promises about what is recorded of a sync.
 
-use carrier_sync::integration::{IntegrationRow, Outcome, SyncRecord};
+use carrier_sync::integration::{IntegrationRow, Outcome};
+use carrier_sync::runs::SyncRecord;
 use carrier_sync::store::NotRecorded;
 
 use crate::store::fleet::*;
@@ -10,7 +11,7 @@ fn ended(second: Option<u32>, outcome: Outcome) -> SyncRecord {
         tenant_id: tenant("t"),
         integration_id: integration("i"),
         epoch: None,
-        started_at: second.map(at),
+        run: second.map(|second| run(at(second))),
         outcome,
         error: (outcome != Outcome::Success).then(|| "carrier said \0 no".into()),
     }
