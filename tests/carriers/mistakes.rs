@@ -185,6 +185,30 @@ fn what_is_no_manifest_is_told_with_line_and_key() {
             &["limits.page_size: ", "from 1"],
         ),
         ("name = ", "name ", "name ", &["`=`"]),
+        (
+            "[cycle]\n",
+            "[auth]\n",
+            "[auth]\nrule",
+            &["auth: ", "duplicate key"],
+        ),
+        (
+            r#"path = "accounts/{account_id}/usage""#,
+            r#"path = "accounts/{account_id}/usage?all=1""#,
+            "usage?all",
+            &["usage.path: ", "below base_url", "query"],
+        ),
+        (
+            r#"path = "accounts/{account_id}/usage""#,
+            r#"path = "https://other.example/{account_id}/usage""#,
+            "https://other",
+            &["usage.path: ", "below base_url"],
+        ),
+        (
+            r#"path = "accounts/{account_id}/usage""#,
+            r#"path = "../{account_id}/usage""#,
+            "../{account_id}",
+            &["usage.path: ", "below base_url"],
+        ),
     ]);
 }
 

@@ -53,6 +53,10 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Manifest, Vec<ManifestErro
         let at = found.span().filter(has_place);
         let at = at.map(|span| span.start);
         let key = at.and_then(|at| document.key_at(at));
+        // What is no TOML has no keys to tell: the text itself must do, as far as its line goes.
+        let written = found.span().filter(|_| document.is_broken);
+        let written = written.and_then(|span| text.get(span)?.lines().next());
+        let key = key.or_else(|| written.filter(|text| !text.is_empty()).map(str::to_owned));
         let key = key.map(|key| format!("{key}: ")).unwrap_or_default();
         let reason = format!("{key}{}", one_line(found.message()));
         vec![error(at, reason)]

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `fields.rs` | where values are, and their words and units |
 //! | `paging.rs` | that a walk ends at its end, not before |
-//! | `placeholders.rs` | that what stands between braces stands for something, and usage for a time |
+//! | `placeholders.rs` | that paths are paths, that what stands between braces stands for something, and usage for a time |
 
 mod fields;
 mod paging;
@@ -98,6 +98,7 @@ impl Manifest {
         }
         if let Some(path) = &auth.token_path {
             placeholders::none(&["auth", "token_path"], path, found);
+            placeholders::path(&["auth", "token_path"], path, found);
         }
     }
 

@@ -1,4 +1,5 @@
-//! Whether what stands between braces stands for something where it stands, and whether usage is of a time.
+//! Whether a path is one, whether what stands between braces stands for something where it stands, and whether
+//! usage is of a time.
 
 use super::super::filling::{ACCOUNT_ID, DEVICE, ENDS, MONTH, PAGE_SIZE, STARTS, Template};
 use super::Mistake;
@@ -27,7 +28,23 @@ pub(super) fn none(key: &[&str], text: &str, found: &mut Vec<Mistake>) {
     }
 }
 
+/// Of a path below the base address: it is sent segment by segment, so what looks like another address or like a
+/// query would be sent as a part of its name.
+pub(super) fn path(key: &[&str], text: &str, found: &mut Vec<Mistake>) {
+    let mut segments = text.trim_matches('/').split('/');
+    let is_path = !text.contains(['?', '#'])
+        && segments.all(|segment| !matches!(segment, "" | "." | ".."));
+    if !is_path {
+        let reason = format!(
+            "{text:?} is no path below base_url; allowed are names between single slashes (what follows a ? belongs \
+             into query)"
+        );
+        found.push(Mistake::at(key, reason));
+    }
+}
+
 fn check((section, template): (&str, Template<'_>), allowed: &[&str], found: &mut Vec<Mistake>) {
+    path(&[section, "path"], template.path, found);
     let mut text = |key: &[&str], text: &str| {
         let known = allowed.iter();
         let rest = known.fold(text.to_owned(), |rest, known| rest.replace(known, ""));
