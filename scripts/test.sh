@@ -36,6 +36,7 @@ else
     heading "tests"
 fi
 bash "$root/scripts/pgbouncer.sh" install
+bash "$root/scripts/promtool.sh" install >/dev/null
 cargo test --locked "$@"
 
 heading "all good after ${SECONDS} s"

@@ -32,7 +32,8 @@ use crate::device::IntegrationId;
 use crate::manifests::Manifests;
 use crate::secrets::{KeyFileError, Opener};
 use crate::shutdown::{Drained, Stop, drain_within};
-use crate::status::Board;
+use crate::status::server::{Readiness, ServerParts};
+use crate::status::{Board, StatusServer};
 use crate::store::leases::Leases;
 use crate::store::queue::BatchPolicy;
 use crate::store::retry::RetryPolicy;
@@ -56,6 +57,14 @@ pub enum AppError {
     /// The key file cannot be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
+    /// The status cannot be served where it should be.
+    #[error("cannot serve the status at {address} (status.listen)")]
+    Status {
+        /// Where.
+        address: String,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// There is no such integration.
     #[error("no integration has the id {0}")]
     UnknownIntegration(IntegrationId),
@@ -161,6 +170,35 @@ impl App {
         self.store
             .check(self.config.database.allow_privileged_role)
             .await
+    }
+
+    /// Serves the status of this app where configured, until it is dropped. `stop` makes it unready.
+    ///
+    /// # Errors
+    /// [`AppError::Status`] naming the address.
+    pub fn serve_status(&self, stop: &Stop) -> Result<Option<StatusServer>, AppError> {
+        let config = &self.config.status;
+        let parts = ServerParts {
+            readiness: Readiness {
+                store: Arc::clone(&self.store),
+                allow_privileged_role: self.config.database.allow_privileged_role,
+                board: Arc::clone(&self.board),
+                stopping: stop.asked.clone(),
+                runtime: tokio::runtime::Handle::current(),
+                last: tokio::sync::Mutex::default(),
+            },
+            max_integrations: config.max_integrations,
+            token: config.token.clone(),
+        };
+        let started = StatusServer::start(&config.listen, parts);
+        let server = started.map_err(|source| AppError::Status {
+            address: config.listen.to_string(),
+            source,
+        })?;
+        if let Some(server) = &server {
+            tracing::info!(address = %server.address(), "the status is served");
+        }
+        Ok(server)
     }
 
     /// Runs the service until it is told to stop. Needs an actix system.

@@ -91,6 +91,7 @@ class Service:
         """A settings file: limits out of the way, pages of 1,000 and 5,000; `section__key=value`."""
         values = {
             "http.allow_private_hosts": True,
+            "status.listen": "off",
             "carriers.hologram.requests_per_second": 1_000_000.0,
             "carriers.hologram.burst": 1_000_000,
             "carriers.hologram.max_concurrency": 20,

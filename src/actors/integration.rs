@@ -21,6 +21,7 @@ use super::slots::{SyncSlot, SyncSlots};
 use super::writer_handle::WriterHandle;
 use crate::clock::Clock;
 use crate::integration::Outcome;
+use crate::status::metrics::SyncEnded;
 use crate::status::{ActorName, ActorState, ActorStatus, Board};
 use crate::store::Store;
 use crate::sync::schedule::{self, Next};
@@ -132,6 +133,7 @@ impl IntegrationActor {
         ctx.spawn(attempt.into_actor(self).map(|joined, actor, ctx| match joined {
             Ok((report, start_late)) => {
                 actor.post(|status| status.start_late = start_late);
+                actor.count(&report, start_late);
                 actor.ended(&report, ctx);
             }
             Err(error) => {
@@ -155,6 +157,17 @@ impl IntegrationActor {
             stop,
             start_late: None,
         }
+    }
+
+    fn count(&self, report: &SyncReport, start_late: Duration) {
+        self.parts.board.metrics.sync_ended(SyncEnded {
+            carrier: &report.carrier,
+            outcome: report.outcome,
+            elapsed: report.elapsed,
+            start_late,
+            carrier_calls: report.api_calls + report.token_calls,
+            permits_waited: report.permits_waited,
+        });
     }
 
     fn ended(&mut self, report: &SyncReport, ctx: &mut Context<Self>) {

@@ -19,6 +19,7 @@ use crate::budget::{CallCount, CountState};
 use crate::clock::Clock;
 use crate::device::{UpdateBatch, WriteReceipt};
 use crate::runs::SyncRecord;
+use crate::status::metrics::FlushEnded;
 use crate::status::{ActorName, ActorState, Board};
 use crate::store::queue::{BatchPolicy, Due, WriteQueue};
 use crate::store::retry::{
@@ -132,8 +133,15 @@ impl DbWriterActor {
     fn write(&mut self, taken: Vec<(UpdateBatch, Reply<WriteReceipt>)>, ctx: &mut Context<Self>) {
         let (batches, replies): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
         let (store, retry, trouble) = self.flushing();
-        let flush =
-            tokio::spawn(async move { write_patiently(&*store, &batches, retry, &trouble).await });
+        let board = Arc::clone(&self.board);
+        let flush = tokio::spawn(async move {
+            let started = Instant::now();
+            let told = write_patiently(&*store, &batches, retry, &trouble).await;
+            board
+                .metrics
+                .flush_ended(flushed(&batches, &told, started.elapsed()));
+            told
+        });
         self.in_flight += 1;
         self.reply_after(flush, replies, Self::written, ctx);
     }
@@ -273,6 +281,20 @@ impl DbWriterActor {
             let _ = drained.send(());
             ctx.stop();
         }
+    }
+}
+
+fn flushed(
+    batches: &[UpdateBatch],
+    told: &[Result<WriteReceipt, NotStored>],
+    elapsed: Duration,
+) -> FlushEnded {
+    let rows: usize = batches.iter().map(|batch| batch.updates.len()).sum();
+    let written = told.iter().flatten().map(|receipt| receipt.written).sum();
+    FlushEnded {
+        written,
+        failed: rows.saturating_sub(written),
+        elapsed,
     }
 }
 

@@ -173,6 +173,15 @@ impl From<AppError> for CliError {
             AppError::Store(error) => error.into(),
             AppError::KeyFile(error) => error.into(),
             AppError::Transport(_) => Self::new("cannot set up the HTTP client").because(error),
+            AppError::Status { address, source } => {
+                let hint = if source.kind() == io::ErrorKind::AddrInUse {
+                    "another program has it; set status.listen to another address, or to \"off\""
+                } else {
+                    "set status.listen to an address of this machine, or to \"off\""
+                };
+                let what = format!("cannot serve the status at {address} (status.listen)");
+                Self::new(what).because(source).hint(hint)
+            }
             AppError::UnknownIntegration(_) => {
                 Self::new(error.to_string()).hint("carrier-sync integrations list shows the ids")
             }

@@ -22,6 +22,9 @@ finish, writes what they read, and exits 0. A second signal ends it at once; the
 
 New and changed integrations are noticed within supervisor.discover_interval.
 
+At status.listen (http://127.0.0.1:8080, or \"off\") it serves /livez (the process lives), /readyz (503 with the \
+reasons while it cannot do its work) and /metrics (for Prometheus).
+
 Examples:
   carrier-sync run
   DATABASE_URL=postgres://carrier_sync@db/fleet carrier-sync run --config /etc/carrier-sync.toml
@@ -41,6 +44,7 @@ pub(super) fn run(_: &RunArgs, config: Config) -> Result<Exit, CliError> {
         let app = App::new(config, Arc::new(SystemClock))?;
         let stop = listen()?;
         let _alone = sole_use(&app, &stop).await?;
+        let _status = app.serve_status(&stop)?;
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             "carrier-sync is running"

@@ -27,6 +27,7 @@ mod runs;
 mod schema;
 mod secrets;
 mod shutdown;
+mod status;
 mod supervisor;
 mod writer;
 
@@ -47,6 +48,7 @@ pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Problem};
 pub use secrets::SecretsConfig;
 pub use shutdown::ShutdownConfig;
+pub use status::StatusConfig;
 pub use supervisor::SupervisorConfig;
 pub use writer::WriterConfig;
 
@@ -114,6 +116,8 @@ pub struct Config {
     pub runs: Retention,
     /// The health log.
     pub health: HealthConfig,
+    /// The status server and its metrics.
+    pub status: StatusConfig,
     /// Draining.
     pub shutdown: ShutdownConfig,
     /// What is logged, and how.
@@ -172,6 +176,7 @@ impl Config {
             writer: WriterConfig::read(reader),
             runs: runs::read(reader),
             health: HealthConfig::read(reader),
+            status: StatusConfig::read(reader),
             shutdown: ShutdownConfig::read(reader),
             log: LogConfig::read(reader),
         }
@@ -215,6 +220,7 @@ impl Config {
         }
         found.extend(self.leases.contradiction(settings));
         found.extend(SecretsConfig::contradiction(settings));
+        found.extend(self.status.contradiction(settings));
         found
     }
 }

@@ -47,6 +47,16 @@ pub enum ActorState {
 }
 
 impl ActorState {
+    /// Every state.
+    pub const ALL: [Self; 6] = [
+        Self::Idle,
+        Self::Syncing,
+        Self::BackingOff,
+        Self::NeedsCredentials,
+        Self::Parked,
+        Self::Draining,
+    ];
+
     /// Whether it is as it should be, and no person need look at it.
     #[must_use]
     pub const fn is_well(self) -> bool {

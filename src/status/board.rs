@@ -1,4 +1,4 @@
-//! One snapshot per actor, kept where the actor's death does not take it along.
+//! One snapshot per actor, and what has been counted, kept where an actor's death does not take it along.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::actor::{ActorName, ActorStatus};
 use super::health;
+use super::metrics::Metrics;
 use super::summary::Summary;
 
 /// Every actor's snapshot.
@@ -15,6 +16,8 @@ pub struct Board {
     actors: Mutex<BTreeMap<ActorName, ActorStatus>>,
     /// With more integrations than this, those that are well are told in sum.
     max_told: usize,
+    /// What has been counted.
+    pub metrics: Metrics,
 }
 
 impl Board {
@@ -24,6 +27,7 @@ impl Board {
         Self {
             actors: Mutex::default(),
             max_told,
+            metrics: Metrics::default(),
         }
     }
 

@@ -4,9 +4,16 @@
 //! the truth about an actor that is stuck or dead.
 
 pub mod actor;
+pub mod address;
 pub mod board;
+mod gauges;
 pub mod health;
+pub mod metrics;
+pub mod server;
 pub mod summary;
 
 pub use actor::{ActorName, ActorState, ActorStatus};
+pub use address::Address;
 pub use board::Board;
+pub use metrics::Metrics;
+pub use server::StatusServer;

@@ -29,7 +29,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "store",
         &["budget", "device", "integration", "runs", "tenure"],
     ),
-    ("status", &["device", "integration", "clock"]),
+    ("status", &["device", "integration", "clock", "store"]),
     // Files of the operator's, read into carriers.
     ("manifests", &["carriers"]),
     (
@@ -50,7 +50,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The registry's names and their page sizes: which sections [carriers.…] there are.
     // Keys and hosts are read into the types that use them, so that a bad one has its file and line.
     // How much of the history is kept is the store's to obey.
-    ("config", &["carriers", "client", "runs", "secrets"]),
+    (
+        "config",
+        &["carriers", "client", "runs", "secrets", "status"],
+    ),
     ("logging", &["config"]),
     (
         "actors",
@@ -122,13 +125,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("actix", &["actors"]),
     ("actix_rt", &["actors"]),
     // An HTTP server of its own, on a thread of its own; no actor of ours is in it.
-    ("actix_web", &["simulator"]),
+    ("actix_web", &["simulator", "status"]),
     ("sqlx", &["store"]),
     ("reqwest", &["client"]),
     ("rustls", &["client"]),
     ("chacha20poly1305", &["secrets"]),
     ("sha2", &["secrets"]),
     ("governor", &["client"]),
+    ("prometheus", &["status"]),
+    ("subtle", &["status"]),
     ("clap", &["cli", "config"]),
     ("indicatif", &["cli"]),
     ("console", &["cli"]),

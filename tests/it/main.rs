@@ -38,6 +38,7 @@ mod simulator_dialect_cisco;
 mod simulator_dialect_limits;
 mod simulator_dialects;
 mod simulator_faults;
+mod status_server;
 mod store;
 mod sync_outcomes;
 mod witness;

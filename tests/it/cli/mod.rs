@@ -63,6 +63,8 @@ impl User {
             .env_clear()
             .env("HOME", self.home())
             .env("XDG_DATA_HOME", self.home())
+            // Many run at once; who wants it says where.
+            .env("CARRIER_SYNC__STATUS__LISTEN", "off")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.home())
             .stdin(Stdio::null())

@@ -6,6 +6,7 @@ mod health;
 mod once;
 mod secrets;
 mod signals;
+mod status;
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -32,8 +32,8 @@ pub(super) fn none(key: &[&str], text: &str, found: &mut Vec<Mistake>) {
 /// query would be sent as a part of its name.
 pub(super) fn path(key: &[&str], text: &str, found: &mut Vec<Mistake>) {
     let mut segments = text.trim_matches('/').split('/');
-    let is_path = !text.contains(['?', '#'])
-        && segments.all(|segment| !matches!(segment, "" | "." | ".."));
+    let is_path =
+        !text.contains(['?', '#']) && segments.all(|segment| !matches!(segment, "" | "." | ".."));
     if !is_path {
         let reason = format!(
             "{text:?} is no path below base_url; allowed are names between single slashes (what follows a ? belongs \

@@ -1,0 +1,308 @@
+//! What is counted and measured when it happens, as Prometheus reads it; what is, is `gauges.rs`'s. No label grows
+//! with integrations or devices.
+
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{
+    CounterVec, Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use super::actor::{ActorName, ActorStatus};
+use super::gauges;
+use crate::integration::Outcome;
+
+/// Seconds; a sync may wait for a carrier's limits for hours.
+const SYNC_SECONDS: &[f64] = &[
+    0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0,
+];
+const LATE_SECONDS: &[f64] = &[0.01, 0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0];
+const FLUSH_SECONDS: &[f64] = &[0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0];
+const BATCH_ROWS: &[f64] = &[1.0, 10.0, 100.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0];
+
+/// What the text is served as.
+pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
+
+/// A family that cannot be made, or registered twice: a defect, found by the first test that runs.
+#[expect(
+    clippy::expect_used,
+    reason = "names and buckets are constants of this file"
+)]
+pub(super) fn sound<T>(made: prometheus::Result<T>) -> T {
+    made.expect("a sound family")
+}
+
+/// A sync that has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct SyncEnded<'a> {
+    /// Its carrier's code.
+    pub carrier: &'a str,
+    /// How.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// How long after its time it had begun.
+    pub start_late: Duration,
+    /// Calls to the carrier.
+    pub carrier_calls: u64,
+    /// Time spent waiting for permits.
+    pub permits_waited: Duration,
+}
+
+/// A transaction of device rows that has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct FlushEnded {
+    /// Rows committed.
+    pub written: usize,
+    /// Rows left out, and rows of transactions that failed.
+    pub failed: usize,
+    /// How long it took, its retries included.
+    pub elapsed: Duration,
+}
+
+/// All that is counted. One per process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    syncs: IntCounterVec,
+    sync_seconds: HistogramVec,
+    start_late_seconds: Histogram,
+    carrier_calls: IntCounterVec,
+    permits_waited_seconds: CounterVec,
+    rows_written: IntCounter,
+    rows_failed: IntCounter,
+    flush_seconds: Histogram,
+    batch_rows: Histogram,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let registry = Registry::new();
+        let build = IntGaugeVec::new(
+            Opts::new("carrier_sync_build_info", "The running program; always 1."),
+            &["version"],
+        );
+        let build = registered(&registry, build);
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let histogram = |name: &str, help: &str, buckets: &[f64]| {
+            HistogramOpts::new(name, help).buckets(buckets.to_vec())
+        };
+        Self {
+            syncs: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new("carrier_sync_syncs_total", "Syncs that ended."),
+                    &["carrier", "outcome"],
+                ),
+            ),
+            sync_seconds: registered(
+                &registry,
+                HistogramVec::new(
+                    histogram(
+                        "carrier_sync_sync_duration_seconds",
+                        "How long syncs took, waiting for limits included.",
+                        SYNC_SECONDS,
+                    ),
+                    &["carrier"],
+                ),
+            ),
+            start_late_seconds: registered(
+                &registry,
+                Histogram::with_opts(histogram(
+                    "carrier_sync_sync_start_late_seconds",
+                    "How long after their time syncs began.",
+                    LATE_SECONDS,
+                )),
+            ),
+            carrier_calls: registered(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "carrier_sync_carrier_calls_total",
+                        "Calls to carriers, retries and purchases of tokens included; counted when a sync ends.",
+                    ),
+                    &["carrier"],
+                ),
+            ),
+            permits_waited_seconds: registered(
+                &registry,
+                CounterVec::new(
+                    Opts::new(
+                        "carrier_sync_permits_waited_seconds_total",
+                        "Time that calls waited for limits and pauses, all together; counted when a sync ends.",
+                    ),
+                    &["carrier"],
+                ),
+            ),
+            rows_written: registered(
+                &registry,
+                IntCounter::new("carrier_sync_rows_written_total", "Device rows committed."),
+            ),
+            rows_failed: registered(
+                &registry,
+                IntCounter::new(
+                    "carrier_sync_rows_failed_total",
+                    "Device rows that were not written: refused, gone, or of a transaction that failed.",
+                ),
+            ),
+            flush_seconds: registered(
+                &registry,
+                Histogram::with_opts(histogram(
+                    "carrier_sync_flush_duration_seconds",
+                    "How long transactions of device rows took, their retries included.",
+                    FLUSH_SECONDS,
+                )),
+            ),
+            batch_rows: registered(
+                &registry,
+                Histogram::with_opts(histogram(
+                    "carrier_sync_batch_rows",
+                    "Device rows per transaction.",
+                    BATCH_ROWS,
+                )),
+            ),
+            registry,
+        }
+    }
+}
+
+pub(super) fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    made: prometheus::Result<C>,
+) -> C {
+    let family = sound(made);
+    sound(registry.register(Box::new(family.clone())));
+    family
+}
+
+impl Metrics {
+    /// Counts a sync.
+    pub fn sync_ended(&self, ended: SyncEnded<'_>) {
+        let carrier = &[ended.carrier];
+        let outcome = ended.outcome.as_str();
+        self.syncs
+            .with_label_values(&[ended.carrier, outcome])
+            .inc();
+        let seconds = ended.elapsed.as_secs_f64();
+        self.sync_seconds
+            .with_label_values(carrier)
+            .observe(seconds);
+        self.start_late_seconds
+            .observe(ended.start_late.as_secs_f64());
+        self.carrier_calls
+            .with_label_values(carrier)
+            .inc_by(ended.carrier_calls);
+        let waited = ended.permits_waited.as_secs_f64();
+        self.permits_waited_seconds
+            .with_label_values(carrier)
+            .inc_by(waited);
+    }
+
+    /// Counts a transaction.
+    pub fn flush_ended(&self, ended: FlushEnded) {
+        self.rows_written.inc_by(ended.written as u64);
+        self.rows_failed.inc_by(ended.failed as u64);
+        self.flush_seconds.observe(ended.elapsed.as_secs_f64());
+        self.batch_rows
+            .observe((ended.written + ended.failed) as f64);
+    }
+
+    /// Everything, with what `actors` have said last; up to `max_integrations` of them one by one, beyond it
+    /// none.
+    #[must_use]
+    pub fn text(&self, actors: &[(ActorName, ActorStatus)], max_integrations: usize) -> String {
+        let mut families = self.registry.gather();
+        families.extend(gauges::of(actors, max_integrations).gather());
+        families.sort_by(|a, b| a.name().cmp(b.name()));
+        let mut text = Vec::new();
+        sound(TextEncoder::new().encode(&families, &mut text));
+        String::from_utf8(text).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::device::{IntegrationId, TenantId};
+    use crate::status::ActorState;
+
+    fn integration(number: usize, state: ActorState) -> (ActorName, ActorStatus) {
+        let id = IntegrationId::parse(&format!("i{number}")).unwrap();
+        let status = ActorStatus {
+            state,
+            tenant_id: Some(TenantId::parse("<a \"b\"\\>").unwrap()),
+            carrier: Some("hologram".to_owned()),
+            devices: 10,
+            synced: 7,
+            restarts: 1,
+            ..ActorStatus::default()
+        };
+        (ActorName::Integration(id), status)
+    }
+
+    #[track_caller]
+    fn assert_tells(text: &str, lines: &[&str]) {
+        for line in lines {
+            assert!(
+                text.lines().any(|told| told == *line),
+                "{line} is not in\n{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_happened_is_counted_and_what_is_is_told() {
+        let metrics = Metrics::default();
+        metrics.sync_ended(SyncEnded {
+            carrier: "1nce",
+            outcome: Outcome::Partial,
+            elapsed: Duration::from_secs(2),
+            start_late: Duration::from_millis(50),
+            carrier_calls: 12,
+            permits_waited: Duration::from_millis(1_500),
+        });
+        metrics.flush_ended(FlushEnded {
+            written: 998,
+            failed: 2,
+            elapsed: Duration::from_millis(3),
+        });
+        let actors = [
+            integration(1, ActorState::Idle),
+            integration(2, ActorState::Parked),
+        ];
+        let text = metrics.text(&actors, 2);
+        assert_tells(
+            &text,
+            &[
+                "carrier_sync_syncs_total{carrier=\"1nce\",outcome=\"partial\"} 1",
+                "carrier_sync_sync_duration_seconds_bucket{carrier=\"1nce\",le=\"1\"} 0",
+                "carrier_sync_sync_duration_seconds_bucket{carrier=\"1nce\",le=\"5\"} 1",
+                "carrier_sync_sync_start_late_seconds_count 1",
+                "carrier_sync_carrier_calls_total{carrier=\"1nce\"} 12",
+                "carrier_sync_permits_waited_seconds_total{carrier=\"1nce\"} 1.5",
+                "carrier_sync_rows_written_total 998",
+                "carrier_sync_rows_failed_total 2",
+                "carrier_sync_batch_rows_sum 1000",
+                "carrier_sync_integrations{state=\"idle\"} 1",
+                "carrier_sync_integrations{state=\"parked\"} 1",
+                "carrier_sync_integrations{state=\"syncing\"} 0",
+                "carrier_sync_integrations_last_outcome{outcome=\"never\"} 2",
+                "carrier_sync_devices{what=\"linked\"} 20",
+                "carrier_sync_devices{what=\"synced\"} 14",
+                "carrier_sync_actor_restarts_total{actor=\"integration\"} 2",
+                "carrier_sync_integration_state{carrier=\"hologram\",integration=\"i2\",state=\"parked\",\
+                 tenant=\"<a \\\"b\\\"\\\\>\"} 1",
+            ],
+        );
+    }
+
+    #[test]
+    fn of_many_integrations_none_is_told_one_by_one() {
+        let actors: Vec<_> = (0..3).map(|n| integration(n, ActorState::Idle)).collect();
+        let text = Metrics::default().text(&actors, 2);
+        assert!(!text.contains("integration=\""), "{text}");
+        assert_tells(&text, &["carrier_sync_integrations{state=\"idle\"} 3"]);
+    }
+}

@@ -1,0 +1,169 @@
+//! Who may ask: on any address but a local one, whoever has the token. Wrong ones are few per caller.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+/// So many wrong tokens of one caller are looked at per [`WINDOW`].
+const MOST_FAILURES: u32 = 10;
+/// In which they count.
+const WINDOW: Duration = Duration::from_secs(60);
+/// Callers that are remembered; with more, the oldest failures are forgotten.
+const MOST_CALLERS: usize = 10_000;
+
+/// The guard at the door.
+#[derive(Debug)]
+pub(super) struct Guard {
+    /// `None`: there is none, and no way in where one is needed.
+    token: Option<SecretString>,
+    /// Whether reading needs it too.
+    guards_reading: bool,
+    failures: Mutex<HashMap<IpAddr, Failures>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Failures {
+    count: u32,
+    since: Instant,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Answer it.
+    Welcome,
+    /// It has no token, or a wrong one.
+    Refused,
+    /// Its caller has had too many wrong ones.
+    TooMany,
+}
+
+impl Guard {
+    pub(super) fn new(token: Option<SecretString>, guards_reading: bool) -> Self {
+        Self {
+            token,
+            guards_reading,
+            failures: Mutex::default(),
+        }
+    }
+
+    /// Judges a request to read, with the value of its `Authorization` header.
+    pub(super) fn judge(&self, caller: Option<IpAddr>, authorization: Option<&[u8]>) -> Verdict {
+        if self.guards_reading {
+            self.judge_token(caller, authorization, Instant::now())
+        } else {
+            Verdict::Welcome
+        }
+    }
+
+    fn judge_token(
+        &self,
+        caller: Option<IpAddr>,
+        authorization: Option<&[u8]>,
+        now: Instant,
+    ) -> Verdict {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = caller.and_then(|caller| failures.get(&caller).copied());
+        let known = known.filter(|known| now.saturating_duration_since(known.since) < WINDOW);
+        if known.is_some_and(|known| known.count >= MOST_FAILURES) {
+            return Verdict::TooMany;
+        }
+        if self.is_ours(authorization) {
+            return Verdict::Welcome;
+        }
+        if let Some(caller) = caller {
+            if failures.len() >= MOST_CALLERS {
+                failures.retain(|_, old| now.saturating_duration_since(old.since) < WINDOW);
+            }
+            if failures.len() >= MOST_CALLERS {
+                failures.clear();
+            }
+            let known = known.unwrap_or(Failures {
+                count: 0,
+                since: now,
+            });
+            let count = known.count + 1;
+            failures.insert(caller, Failures { count, ..known });
+        }
+        Verdict::Refused
+    }
+
+    /// Compares in a time that tells nothing of where they differ.
+    fn is_ours(&self, authorization: Option<&[u8]>) -> bool {
+        let Some((token, given)) = self.token.as_ref().zip(authorization) else {
+            return false;
+        };
+        let Some((scheme, given)) = given.split_at_checked(b"Bearer ".len()) else {
+            return false;
+        };
+        let token = token.expose_secret().as_bytes();
+        scheme.eq_ignore_ascii_case(b"Bearer ") && bool::from(given.trim_ascii().ct_eq(token))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const HERE: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+
+    fn guard() -> Guard {
+        Guard::new(Some("s3cret".into()), true)
+    }
+
+    #[test]
+    fn only_the_token_opens_and_nothing_is_asked_where_reading_is_free() {
+        for (given, verdict) in [
+            (Some("Bearer s3cret"), Verdict::Welcome),
+            (Some("bearer s3cret"), Verdict::Welcome),
+            (Some("Bearer s3cre"), Verdict::Refused),
+            (Some("Bearer s3crets"), Verdict::Refused),
+            (Some("Basic s3cret"), Verdict::Refused),
+            (Some("Bearer"), Verdict::Refused),
+            (Some(""), Verdict::Refused),
+            (None, Verdict::Refused),
+        ] {
+            let told = guard().judge(HERE, given.map(str::as_bytes));
+            assert_eq!(told, verdict, "{given:?}");
+        }
+        assert_eq!(Guard::new(None, false).judge(HERE, None), Verdict::Welcome);
+        let without = Guard::new(None, true);
+        assert_eq!(without.judge(HERE, Some(b"Bearer ")), Verdict::Refused);
+    }
+
+    #[test]
+    fn a_caller_with_too_many_wrong_tokens_waits_and_keeps_no_other_waiting() {
+        let (guard, now) = (guard(), Instant::now());
+        let ask = |caller, token: &str, at| guard.judge_token(caller, Some(token.as_bytes()), at);
+        for _ in 0..MOST_FAILURES {
+            assert_eq!(ask(HERE, "Bearer wrong", now), Verdict::Refused);
+        }
+        assert_eq!(ask(HERE, "Bearer s3cret", now), Verdict::TooMany);
+        let other = Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+        assert_eq!(ask(other, "Bearer s3cret", now), Verdict::Welcome);
+        assert_eq!(ask(HERE, "Bearer s3cret", now + WINDOW), Verdict::Welcome);
+    }
+
+    #[test]
+    fn those_who_try_are_remembered_in_a_bounded_number() {
+        let (guard, now) = (guard(), Instant::now());
+        for number in 0..30_000_u32 {
+            let caller = IpAddr::V4(Ipv4Addr::from_bits(number));
+            guard.judge_token(Some(caller), None, now);
+        }
+        assert!(
+            guard
+                .failures
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .len()
+                <= MOST_CALLERS
+        );
+    }
+}

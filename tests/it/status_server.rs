@@ -1,0 +1,71 @@
+//! The status server while the service's own runtime is stuck: it lives, and says what does not.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use carrier_sync::status::server::{Readiness, ServerParts};
+use carrier_sync::status::{Board, StatusServer};
+use tokio_util::sync::CancellationToken;
+
+use crate::fleet;
+
+fn get(address: &str, path: &str) -> String {
+    let mut connection = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_service_that_is_stuck_lives_and_is_told_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = fleet::app(&fleet::sqlite_url(&folder), &[]);
+    let service = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let parts = ServerParts {
+        readiness: Readiness {
+            store: Arc::clone(&app.store),
+            allow_privileged_role: true,
+            board: Arc::new(Board::new(10)),
+            stopping: CancellationToken::new(),
+            runtime: service.handle().clone(),
+            last: tokio::sync::Mutex::default(),
+        },
+        max_integrations: 10,
+        token: None,
+    };
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let server = StatusServer::start(&listen, parts).unwrap().unwrap();
+    let address = server.address().to_string();
+    let address = address.trim_start_matches("http://");
+    // The only thread of the service does not come back.
+    let is_stuck = Arc::new(AtomicBool::new(true));
+    let stuck = Arc::clone(&is_stuck);
+    service.spawn(async move {
+        while stuck.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+    });
+    assert!(get(address, "/livez").starts_with("HTTP/1.1 200"));
+    assert!(get(address, "/metrics").contains("carrier_sync_build_info"));
+    let answer = get(address, "/readyz");
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(
+        answer.contains("the database does not answer within 5s"),
+        "{answer}"
+    );
+    assert!(answer.contains("the writer has not started"), "{answer}");
+    is_stuck.store(false, Ordering::Relaxed);
+    drop(server);
+    assert!(
+        TcpStream::connect(address).is_err(),
+        "it is gone with its value"
+    );
+}
