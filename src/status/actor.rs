@@ -88,6 +88,8 @@ pub struct ActorStatus {
     pub tenant_id: Option<TenantId>,
     /// Carrier of the account, for an integration.
     pub carrier: Option<String>,
+    /// Time between syncs, for an integration.
+    pub interval: Option<Duration>,
     /// How its last sync ended.
     pub last_outcome: Option<Outcome>,
     /// When its last successful sync was started.
@@ -123,6 +125,7 @@ impl Default for ActorStatus {
             reason: None,
             tenant_id: None,
             carrier: None,
+            interval: None,
             last_outcome: None,
             last_success_at: None,
             devices: 0,

@@ -103,6 +103,11 @@ fn one_by_one<'a>(
         "When the last successful sync was started.",
         WHO,
     );
+    let interval = gauge(
+        "carrier_sync_integration_interval_seconds",
+        "Time between syncs.",
+        WHO,
+    );
     let devices = gauge(
         "carrier_sync_integration_devices",
         "Linked devices at the last look.",
@@ -131,6 +136,9 @@ fn one_by_one<'a>(
             last_success
                 .with_label_values(&who)
                 .set(at.timestamp() as f64);
+        }
+        if let Some(time) = status.interval {
+            interval.with_label_values(&who).set(time.as_secs_f64());
         }
         devices.with_label_values(&who).set(status.devices as f64);
         for (budget, left) in [

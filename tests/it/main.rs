@@ -31,6 +31,7 @@ mod per_device;
 mod postgres;
 mod process;
 mod process_faults;
+mod promtool;
 mod scripted;
 mod simulated_carriers;
 mod simulator;

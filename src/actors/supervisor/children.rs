@@ -160,7 +160,7 @@ impl Supervisor {
             .children
             .get(id)
             .map_or(0, |child| child.restarts.total());
-        let carrier = parts.job.carrier.code().to_owned();
+        let (carrier, interval) = (parts.job.carrier.code().to_owned(), parts.interval);
         self.parts.board.update(
             &ActorName::Integration(id.clone()),
             self.parts.clock.now(),
@@ -168,6 +168,7 @@ impl Supervisor {
                 (status.state, status.reason) = (ActorState::Idle, None);
                 status.tenant_id = Some(row.tenant_id.clone());
                 status.carrier = Some(carrier);
+                status.interval = Some(interval);
                 status.last_success_at = status.last_success_at.max(row.last_success_at);
                 status.restarts = restarts;
             },

@@ -3,12 +3,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use carrier_sync::simulator::{Latency, SimulatedAccount, SimulatorConfig};
 
 use super::{Place, Running, until};
+use crate::promtool::assert_scrapable;
 
 /// An answer, in its parts.
 #[derive(Debug)]
@@ -140,33 +140,6 @@ fn a_service_at_work_lives_is_ready_and_tells_its_figures() {
             assert!(answer.head.contains(header), "{header}: {answer:?}");
         }
     }
-}
-
-/// Prometheus' own checker of what it would scrape.
-#[track_caller]
-fn assert_scrapable(metrics: &str) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/promtool.sh");
-    let found = Command::new("bash").arg(script).output().unwrap();
-    assert!(
-        found.status.success(),
-        "no promtool: run scripts/promtool.sh install"
-    );
-    let promtool = String::from_utf8(found.stdout).unwrap();
-    let mut check = Command::new(promtool.trim())
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    check
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(metrics.as_bytes())
-        .unwrap();
-    let said = check.wait_with_output().unwrap();
-    assert!(said.status.success(), "{said:?}");
 }
 
 #[test]
