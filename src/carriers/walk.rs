@@ -95,6 +95,8 @@ pub enum ReadError {
 /// Asks the strict reader first: it passes over plain text by the word, the replacing one by the byte.
 #[must_use]
 pub fn body_text(body: &[u8]) -> Cow<'_, str> {
+    // A byte order mark is no part of the text; some servers send one.
+    let body = body.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(body);
     std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed)
 }
 

@@ -45,7 +45,7 @@ Next:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct CheckArgs {
-    /// Print one JSON object per check and line
+    /// Print one JSON object per integration (or mistake of a manifest) and line
     #[arg(long)]
     pub json: bool,
     /// Check this manifest of a custom carrier and nothing else: every mistake with its line and key

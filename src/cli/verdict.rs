@@ -76,10 +76,9 @@ fn hint(error: &CallError, carrier: &Capabilities) -> Option<Cow<'static, str>> 
         CallError::Throttled { .. }
         | CallError::LimitUsedUp { .. }
         | CallError::Unavailable { .. } => Some("try again later"),
-        CallError::NoToken { .. } => Some(
-            "no token was sold: is api_base_url right (and config.token_url, where it is set)? \
-             Else try again later",
-        ),
+        CallError::NoToken { .. } => {
+            Some("no token was sold: is api_base_url right? Else try again later")
+        }
         CallError::Rejected { .. }
         | CallError::TooLarge { .. }
         | CallError::BudgetSpent { .. }

@@ -33,6 +33,10 @@ impl Run<'_> {
         asking: &Arc<Asking>,
         listing: Listing,
     ) -> Result<(), Halt> {
+        // A listing that knows none of ours may be another account's, or of a key that sees nothing: it says
+        // of nobody that he is gone.
+        let knows_ours = self.roster.waiting() < self.roster.len();
+        let is_gone = matches!(listing, Listing::Read) && knows_ours;
         self.fail_misnamed();
         if self.roster.waiting() + self.gaps.len() == 0 {
             return Ok(());
@@ -52,7 +56,6 @@ impl Run<'_> {
         let gaps = self.gaps.iter_mut().enumerate();
         let gaps = gaps.filter_map(|(number, gap)| gap.ask(number));
         let asks = gaps.chain(missing.into_iter().map(Ask::Device)).collect();
-        let is_gone = matches!(listing, Listing::Read);
         self.ask_all(asking, asks, is_gone).await?;
         if left_out == 0 {
             Ok(())

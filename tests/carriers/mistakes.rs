@@ -237,6 +237,36 @@ fn parts_that_do_not_fit_together_are_told_with_line_and_key() {
             &["auth.header: ", "\"header\""],
         ),
         (
+            "header = \"X-Api-Key\"",
+            "header = \"X Api:Key\"",
+            "header = \"X A",
+            &["auth.header: ", "letters, digits"],
+        ),
+        (
+            "https://api.acme.example/v1",
+            "https://api.acme.example/v1?key=1",
+            "base_url",
+            &["base_url: ", "without user, query"],
+        ),
+        (
+            "name = \"Acme Mobile\"",
+            "name = \"\\u001b[31mAcme\"",
+            "name",
+            &["name: ", "on one line"],
+        ),
+        (
+            "parameter = \"offset\"",
+            "parameter = \"page.size\"",
+            "parameter = \"page.size\"",
+            &["listing.paging.parameter: ", "listing.query has"],
+        ),
+        (
+            "parameter = \"offset\"",
+            "parameter = \"\"",
+            "parameter = \"\"",
+            &["listing.paging.parameter: ", "no name"],
+        ),
+        (
             r#"path = "sims/{device}""#,
             r#"path = "sims""#,
             "path = \"sims\"\nrow",

@@ -43,6 +43,7 @@ use self::manifest::{Absent, DeviceKind, Fields, Manifest};
 use self::pager::{PageSize, Pager};
 use self::walks::{Devices, Parts, Usage};
 use crate::carriers::iccid::{has_valid_check_digit, looks_like_iccid};
+use crate::carriers::lenient::Field;
 use crate::carriers::paging::Paged;
 use crate::carriers::token::bearer;
 use crate::carriers::walk::body_text;
@@ -138,7 +139,7 @@ impl Carrier for Custom {
             .into();
         Ok(Token {
             headers: bearer(&key),
-            lifetime: token.expires_in.map(Duration::from_secs),
+            lifetime: token.expires_in.value().map(Duration::from_secs),
             account: None,
         })
     }
@@ -180,7 +181,7 @@ impl Carrier for Custom {
             device: None,
             cycle: Some(cycle),
         };
-        let pager = Pager::new(&report.paging, rows);
+        let pager = Pager::of_report(&report.paging, rows);
         let first = pager.first(filling.request(template, "usage"));
         let endpoint = Usage {
             manifest,
@@ -242,7 +243,7 @@ impl Carrier for Custom {
             device: Some(&manifest.device.kind.spelt(device.as_str())),
             cycle: Some(*cycle),
         };
-        let pager = Pager::new(&usage.paging, rows);
+        let pager = Pager::of_report(&usage.paging, rows);
         let first = pager.first(filling.request(template, "usage"));
         let endpoint = Parts {
             manifest,
@@ -264,7 +265,7 @@ impl Carrier for Custom {
 #[serde(default)]
 struct TokenAnswer {
     access_token: Option<String>,
-    expires_in: Option<u64>,
+    expires_in: Field<u64>,
 }
 
 /// The first page of the listing, and those after it unless only it is wanted.

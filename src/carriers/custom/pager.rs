@@ -32,6 +32,10 @@ pub(super) struct Pager {
     page_size: PageSize,
     /// Pages, or rows, read so far.
     read: u64,
+    /// Pages, or rows, that were announced last.
+    announced: Option<u64>,
+    /// Whether what is left out says something by itself.
+    is_of_report: bool,
     /// Whether any page has named the next one.
     has_led_on: bool,
 }
@@ -53,7 +57,17 @@ impl Pager {
             paging: paging.clone(),
             page_size,
             read: 0,
+            announced: None,
+            is_of_report: false,
             has_led_on: false,
+        }
+    }
+
+    /// Of a report, or of parts that are summed: for what it leaves out nobody asks by itself.
+    pub(super) fn of_report(paging: &Paging, page_size: PageSize) -> Self {
+        Self {
+            is_of_report: true,
+            ..Self::new(paging, page_size)
         }
     }
 
@@ -96,7 +110,7 @@ impl Pager {
             PagingKind::Page => {
                 let total = self.total(self.paging.total_pages.as_ref(), answer, body);
                 let read = self.read + 1;
-                self.number(read, self.first_number() + read, total, rows)
+                self.number(read, self.first_number().saturating_add(read), total, rows)
             }
             PagingKind::Offset => {
                 let total = self.total(self.paging.total.as_ref(), answer, body);
@@ -136,6 +150,13 @@ impl Pager {
         total: Option<u64>,
         rows: usize,
     ) -> Result<Next, ReadError> {
+        // What is counted from the front has moved up where something went, and a row was passed over.
+        if self.is_of_report && total.is_some() && total < self.announced {
+            return Err(ReadError::Malformed(
+                "less is announced than before: rows have moved, and one may have been passed over"
+                    .into(),
+            ));
+        }
         let has_more = match total {
             Some(total) => read < total,
             None => self.may_have_more(rows),
@@ -145,7 +166,7 @@ impl Pager {
                 "an empty page, though more rows were announced".into(),
             ));
         }
-        self.read = read;
+        (self.read, self.announced) = (read, total.or(self.announced));
         if has_more {
             Ok(self.parameter(next.to_string()))
         } else {

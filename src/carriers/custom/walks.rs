@@ -47,12 +47,9 @@ impl Endpoint for Devices {
             }
         }
         if let Some(asked) = &self.asked {
-            let is_same = |record: &DeviceRecord| {
-                record
-                    .device
-                    .as_str()
-                    .eq_ignore_ascii_case(asked.as_str().trim())
-            };
+            let kind = self.manifest.device.kind;
+            let asked_for = kind.spelt(asked.as_str());
+            let is_same = |record: &DeviceRecord| kind.spelt(record.device.as_str()) == asked_for;
             page.records.retain(is_same);
             match page.records.first_mut() {
                 Some(record) => record.device = asked.clone(),

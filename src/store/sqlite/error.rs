@@ -58,6 +58,13 @@ fn primary_code(error: &dyn DatabaseError) -> i32 {
         .map_or(ERROR, |code| code & 0xff)
 }
 
+/// Whether another connection stood in the way.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(|error| primary_code(error) == BUSY)
+}
+
 /// Why a row's own value was refused. `None`: not the fault of a row.
 pub(super) fn row_fault(error: &sqlx::Error) -> Option<String> {
     let error = error.as_database_error()?;

@@ -18,6 +18,7 @@ mod write;
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
@@ -27,7 +28,7 @@ use sqlx::{ConnectOptions, Sqlite, SqlitePool};
 
 pub use self::sole_use::SoleUse;
 
-use self::error::classify;
+use self::error::{classify, is_busy};
 use super::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
     NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
@@ -46,9 +47,14 @@ pub(super) struct SqliteStore {
     /// Where the file is to be made when it is missing; `None` for a database in memory, or one
     /// that the URL opens for reading only.
     file: Option<PathBuf>,
+    /// How long to wait for another that opens the file.
+    lock_timeout: Duration,
     /// What is kept of the history.
     runs: Retention,
 }
+
+/// Between two tries to open a file that another is opening.
+const BUSY_REST: Duration = Duration::from_millis(20);
 
 impl SqliteStore {
     /// Makes the pool; touches no file yet.
@@ -86,6 +92,7 @@ impl SqliteStore {
         Ok(Self {
             pool,
             file,
+            lock_timeout: options.lock_timeout,
             runs: options.runs,
         })
     }
@@ -99,7 +106,16 @@ impl SqliteStore {
         if let Some(file) = &self.file {
             file::make_if_missing(file)?;
         }
-        self.pool.acquire().await.map_err(|error| classify(&error))
+        let started = Instant::now();
+        loop {
+            match self.pool.acquire().await {
+                // Of two that open a new file, one makes its journal; SQLite lets the other wait for nothing.
+                Err(error) if is_busy(&error) && started.elapsed() < self.lock_timeout => {
+                    tokio::time::sleep(BUSY_REST).await;
+                }
+                acquired => return acquired.map_err(|error| classify(&error)),
+            }
+        }
     }
 }
 

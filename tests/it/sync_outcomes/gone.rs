@@ -69,3 +69,26 @@ fn a_sim_that_is_gone_is_deactivated_and_one_that_was_never_there_is_only_told()
         assert_eq!(status("mistyped").await, None);
     });
 }
+
+/// As one of another account, or of a key that sees nothing.
+#[test]
+fn a_listing_that_knows_none_of_ours_says_of_nobody_that_he_is_gone() {
+    in_system(async {
+        let is_there = Arc::new(AtomicBool::new(true));
+        let carrier = carrier(Arc::clone(&is_there)).await;
+        let service = Service::new(&[("carriers.telnyx.requests_per_second", "1000")]).await;
+        let fields = IntegrationChange {
+            api_key: Some("KEY0123456789ABCDEF_secret".into()),
+            ..IntegrationChange::default()
+        };
+        let devices = [("goes", GOES.to_owned())];
+        service.link(("telnyx", &carrier), fields, devices).await;
+        assert_eq!(service.sync().await.outcome, Outcome::Success);
+        is_there.store(false, Ordering::SeqCst);
+        let report = service.sync().await;
+        assert_eq!((report.outcome, report.synced), (Outcome::Error, 0));
+        assert_eq!(report.failures[0].reason, "not found at the carrier");
+        let status = service.row("goes").await.sim_status;
+        assert_eq!(status.as_deref(), Some("active"), "as it was");
+    });
+}

@@ -49,6 +49,7 @@ impl Manifest {
     /// Everything that does not fit together.
     pub(super) fn mistakes(&self) -> Vec<Mistake> {
         let mut found = Vec::new();
+        self.name(&mut found);
         self.address(&mut found);
         self.auth(&mut found);
         self.numbers_from_one(&mut found);
@@ -57,6 +58,7 @@ impl Manifest {
             let template = Template::of(&listing.path, &listing.query);
             placeholders::of_account("listing", template, &mut found);
             paging::of(("listing", &listing.paging), &listing.rows, &mut found);
+            paging::parameter(("listing", &listing.paging), &listing.query, &mut found);
             self.fields(&["listing", "fields"], &listing.fields, &mut found);
         }
         self.usage(&mut found);
@@ -64,16 +66,26 @@ impl Manifest {
         found
     }
 
+    fn name(&self, found: &mut Vec<Mistake>) {
+        if self.name.trim().is_empty() || self.name.contains(char::is_control) {
+            let reason = "no name; allowed is text on one line, for people";
+            found.push(Mistake::at(&["name"], reason));
+        }
+    }
+
     fn address(&self, found: &mut Vec<Mistake>) {
         let base = &self.base_url;
-        match Url::parse(base) {
-            Ok(url) if matches!(url.scheme(), "https" | "http") && url.has_host() => {
-                placeholders::none(&["base_url"], base, found);
-            }
-            _ => found.push(Mistake::at(
-                &["base_url"],
-                "no address; allowed is https://HOST/PATH",
-            )),
+        let is_plain = |url: &Url| {
+            let has_more = url.query().is_some() || url.fragment().is_some();
+            let has_user = !url.username().is_empty() || url.password().is_some();
+            matches!(url.scheme(), "https" | "http") && url.has_host() && !has_more && !has_user
+        };
+        if Url::parse(base).is_ok_and(|url| is_plain(&url)) {
+            placeholders::none(&["base_url"], base, found);
+        } else {
+            let reason =
+                "no address; allowed is https://HOST/PATH, without user, query and fragment";
+            found.push(Mistake::at(&["base_url"], reason));
         }
     }
 
@@ -95,6 +107,13 @@ impl Manifest {
                 );
             }
             AuthKind::Bearer | AuthKind::Basic => {}
+        }
+        if let Some(header) = &auth.header
+            && http::HeaderName::from_bytes(header.as_bytes())
+                .map_or(true, |name| name == http::header::HOST)
+        {
+            let reason = "no name of a header for keys; allowed are letters, digits and -";
+            found.push(Mistake::at(&["auth", "header"], reason));
         }
         if let Some(path) = &auth.token_path {
             placeholders::none(&["auth", "token_path"], path, found);
@@ -141,6 +160,7 @@ impl Manifest {
         let template = Template::of(&report.path, &report.query);
         placeholders::of_account("usage", template, found);
         paging::of(("usage", &report.paging), &report.rows, found);
+        paging::parameter(("usage", &report.paging), &report.query, found);
         self.amount(&["usage", "used"], &report.used, found);
         if self.cycle.rule != CycleRule::CalendarMonth {
             let reason = "a usage report needs cycle.rule = \"calendar_month\"";
@@ -155,6 +175,7 @@ impl Manifest {
         let template = Template::of(&usage.path, &usage.query);
         placeholders::of_device("device_usage", template, found);
         paging::of(("device_usage", &usage.paging), &usage.rows, found);
+        paging::parameter(("device_usage", &usage.paging), &usage.query, found);
         self.amount(&["device_usage", "used"], &usage.used, found);
         if !template.holds(DEVICE) {
             let reason = format!("neither path nor query holds {DEVICE}");

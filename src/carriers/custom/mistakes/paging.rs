@@ -3,6 +3,8 @@
 //! Paging that is half described ends after the first page, and what a complete report leaves out may count as
 //! zero: so each kind has its own keys, and no others.
 
+use std::collections::BTreeMap;
+
 use super::super::manifest::{Paging, PagingKind};
 use super::super::wire::Path;
 use super::Mistake;
@@ -101,4 +103,23 @@ pub(super) fn of((section, paging): (&str, &Paging), rows: &Path, found: &mut Ve
         );
         found.push(Mistake::at(&[section, "rows"], reason));
     }
+}
+
+/// That the parameter by which a walk goes on has a name, and one of its own.
+pub(super) fn parameter(
+    (section, paging): (&str, &Paging),
+    query: &BTreeMap<String, String>,
+    found: &mut Vec<Mistake>,
+) {
+    let Some(name) = &paging.parameter else {
+        return;
+    };
+    let reason = if name.trim().is_empty() {
+        "no name of a parameter".to_owned()
+    } else if query.contains_key(name) {
+        format!("{section}.query has {name:?} too; each page's would take its place")
+    } else {
+        return;
+    };
+    found.push(Mistake::at(&[section, "paging", "parameter"], reason));
 }
