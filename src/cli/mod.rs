@@ -20,6 +20,7 @@ mod run;
 mod runs;
 mod runtime;
 mod secrets;
+mod shell;
 mod simulate;
 pub mod simulate_dialect;
 mod sync_bar;
@@ -28,7 +29,7 @@ mod verdict;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 use secrecy::SecretString;
 
 use crate::{
@@ -64,7 +65,7 @@ const QUIET_LEVEL: &str = "warn";
 /// Keeps a fleet's database true: data usage, billing cycle, SIM and network status of every
 /// device, fetched from each carrier account on its own timer and within its limits.
 #[derive(Debug, Parser)]
-#[command(name = "carrier-sync", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "carrier-sync", version = VERSION, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
     global: GlobalArgs,
@@ -104,7 +105,12 @@ enum Command {
     Runs(runs::RunsArgs),
     Secrets(secrets::SecretsArgs),
     Simulate(simulate::SimulateArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
 }
+
+/// With the commit, where it is known (`build.rs`).
+const VERSION: &str = env!("CARRIER_SYNC_VERSION");
 
 /// Reads the command line, does what it says, and answers with the exit code.
 #[must_use]
@@ -156,6 +162,8 @@ fn execute(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Devices(args) => block_on(devices::execute(args, &config))?,
         Command::Runs(args) => block_on(runs::execute(args, &config))?,
         Command::Secrets(args) => block_on(secrets::execute(args, &config))?,
+        Command::Completions(args) => shell::completions(&args, Cli::command())?,
+        Command::Man(args) => shell::man(&args, Cli::command())?,
         Command::Simulate(args) => {
             return block_on(async { Ok(simulate::run(args).await) });
         }

@@ -46,7 +46,7 @@ pub(super) fn run(_: &RunArgs, config: Config) -> Result<Exit, CliError> {
         let _alone = sole_use(&app, &stop).await?;
         let _status = app.serve_status(&stop)?;
         tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
+            version = env!("CARRIER_SYNC_VERSION"),
             "carrier-sync is running"
         );
         exit(app.serve(&stop).await)

@@ -249,7 +249,7 @@ impl CarrierClient {
         };
         let error = match walk.read(&answer) {
             Ok(page) => {
-                self.limiter.answered(class);
+                self.limiter.answered(class, sent);
                 return Ok(page);
             }
             Err(ReadError::Throttled(_)) => {

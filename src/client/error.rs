@@ -12,7 +12,7 @@ pub enum CallError {
         /// When the account may call again.
         until: DateTime<Utc>,
     },
-    /// What may be called in a window of time is used up, and nothing went wrong: stop and go on after `until`.
+    /// What may be called in a window of time is used up, and nothing went wrong: stop, and ask no more before `until`.
     #[error("the limit of calls is used up until {}", until.format("%H:%M:%S UTC"))]
     LimitUsedUp {
         /// When the next call may leave.

@@ -15,7 +15,7 @@
 //! actors that use them (`remembered.rs`), so that a restarted integration neither gets a fresh burst nor
 //! forgets a pause.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,8 +40,6 @@ pub struct AccountLimiter {
     classes: BTreeMap<String, Arc<Scope>>,
     host: Arc<Host>,
     hints: Mutex<AccountHints>,
-    /// By integration: the ownership under which it last took the account over.
-    taken_over: Mutex<HashMap<String, i64>>,
     waiting: AtomicUsize,
     in_flight: AtomicUsize,
 }
@@ -114,7 +112,6 @@ impl AccountLimiter {
                 .collect(),
             host,
             hints: Mutex::default(),
-            taken_over: Mutex::default(),
             waiting: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
         }
@@ -147,9 +144,10 @@ impl AccountLimiter {
             self.wait_out_pause(endpoint, patience).await?;
             let permits = self.permits(endpoint.class);
             let class = head(in_class, permits.account, patience).await?;
-            let (account, slot) = self.head(&lanes.account, permits.account, patience).await?;
+            let price = (permits.account, class.is_some());
+            let (account, slot) = self.head(&lanes.account, price, patience).await?;
             let host_class = head(in_host_class, permits.host_class, patience).await?;
-            let host = lanes.host.head(1, patience).await?;
+            let host = lanes.host.head((1, host_class.is_some()), patience).await?;
             // A call of this account may have been throttled while this one waited for its turns.
             if let Some(sent) = self.leaves_at(endpoint, permits) {
                 let classes = class.into_iter().chain(host_class);
@@ -167,10 +165,10 @@ impl AccountLimiter {
     async fn head<'a: 'd, 'd>(
         &'a self,
         lane: &'d Lane,
-        permits: u32,
+        (permits, holds_another): (u32, bool),
         patience: Duration,
     ) -> Result<(Head<'d, LineTurn<'d>>, SemaphorePermit<'a>), Paused> {
-        let turn = lane.turn().await;
+        let turn = lane.turn(holds_another).await;
         #[expect(
             clippy::expect_used,
             reason = "the semaphore is private and never closed"
@@ -258,10 +256,10 @@ impl AccountLimiter {
         pause
     }
 
-    /// The carrier answered a call of `class`: what was slowed grows back.
-    pub fn answered(&self, class: &str) {
+    /// The carrier answered a call of `class` that was sent at `sent`: what was slowed grows back.
+    pub fn answered(&self, class: &str, sent: Instant) {
         for scope in self.throttled_by(class) {
-            scope.throttle().answered();
+            scope.throttle().answered(sent);
         }
     }
 
@@ -282,16 +280,11 @@ impl AccountLimiter {
         self.hints().learn(path, hint, in_flight, now());
     }
 
-    /// Leaves nothing of the burst and of the windows where `integration` is new here under this ownership:
-    /// another process has called the account until now, it may have made these calls already, and the
-    /// carrier counts both. Asked again under the same one, it is not new: what it has called since then is
-    /// known.
-    pub fn take_over(&self, integration: &str, ownership: i64) {
-        let mut known = unpoisoned(&self.taken_over);
-        if known.insert(integration.to_owned(), ownership) != Some(ownership) {
-            self.scope.drain();
-            self.classes.values().for_each(|class| class.drain());
-        }
+    /// Leaves nothing of the burst and of the windows. For an account that another process has called
+    /// until now: that one may have made these calls already, and the carrier counts both.
+    pub fn forgo_burst(&self) {
+        self.scope.drain();
+        self.classes.values().for_each(|class| class.drain());
     }
 
     /// How the account stands; cheap.
@@ -331,7 +324,7 @@ async fn head(
     patience: Duration,
 ) -> Result<Option<Head<'_, LineTurn<'_>>>, Paused> {
     match lane {
-        Some(lane) => lane.head(permits, patience).await.map(Some),
+        Some(lane) => lane.head((permits, false), patience).await.map(Some),
         None => Ok(None),
     }
 }

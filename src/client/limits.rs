@@ -1,7 +1,7 @@
 //! Every limiter of the process, by account and by host, and what a carrier allows as configured.
 
-use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +22,9 @@ pub struct Limits {
     accounts: Mutex<Remembered<AccountLimiter>>,
     hosts: Mutex<Remembered<Host>>,
     processes: Arc<AtomicU32>,
+    /// By integration: the ownership under which its account was last taken over. Not by account: a new key
+    /// under the same ownership is nobody's former account.
+    taken_over: Mutex<HashMap<String, i64>>,
 }
 
 impl Default for Limits {
@@ -31,6 +34,7 @@ impl Default for Limits {
             accounts: Mutex::default(),
             hosts: Mutex::default(),
             processes: Arc::new(AtomicU32::new(1)),
+            taken_over: Mutex::default(),
         }
     }
 }
@@ -69,6 +73,14 @@ impl Limits {
             AccountLimiter::new(limits, self.host((carrier, host), limits))
         });
         Caller::new(limiter, tenant)
+    }
+
+    /// Whether `integration` is new here under this ownership. Asked again under the same one, it is not: what
+    /// its account has called since then is known.
+    #[must_use]
+    pub fn takes_over(&self, integration: &str, ownership: i64) -> bool {
+        let mut known = unpoisoned(&self.taken_over);
+        known.insert(integration.to_owned(), ownership) != Some(ownership)
     }
 
     /// So many processes, this one included, call the same hosts from now on: each call takes as many

@@ -6,6 +6,8 @@
 //!  calls of tenant B ─► door B ─┴► line, by round ──────┘  shared, takes it, next
 //! ```
 //!
+//! Behind a door, one that holds the turn of another line goes first.
+//!
 //! A tenant that comes back while a round is under way has not lost its place in the next: that is
 //! what a plain queue of doors would cost the one whose calls are slow.
 
@@ -21,6 +23,8 @@ const FEW_DOORS: usize = 64;
 /// One tenant's entrance. Behind it only one of its calls stands in the line.
 #[derive(Debug, Default)]
 pub(super) struct Door {
+    /// Calls that nobody waits for but themselves; one of them at a time goes on to the head.
+    queue: tokio::sync::Mutex<()>,
     head: tokio::sync::Mutex<()>,
     /// The round in which its next call may leave.
     next_round: AtomicU64,
@@ -93,9 +97,15 @@ pub(super) struct LineTurn<'a> {
 }
 
 impl Line {
-    /// Waits for the turn of a call from behind `door`.
-    pub(super) async fn turn<'a>(&'a self, door: &'a Door) -> LineTurn<'a> {
+    /// Waits for the turn of a call from behind `door`. One that `holds_another` turn, where others wait behind
+    /// it, does not queue with the rest of its tenant: they would wait for all of these.
+    pub(super) async fn turn<'a>(&'a self, door: &'a Door, holds_another: bool) -> LineTurn<'a> {
+        let queued = match holds_another {
+            true => None,
+            false => Some(door.queue.lock().await),
+        };
         let first = door.head.lock().await;
+        drop(queued);
         let (place, called) = self.stand(door);
         let turn = LineTurn {
             line: self,
@@ -151,12 +161,12 @@ mod tests {
     async fn tenants_take_turns_however_many_calls_each_has_waiting() {
         let (line, doors) = (Line::default(), Doors::default());
         let (busy, quiet) = (doors.of("busy"), doors.of("quiet"));
-        let held = line.turn(&busy).await;
-        let mut many: Vec<_> = (0..5).map(|_| Box::pin(line.turn(&busy))).collect();
+        let held = line.turn(&busy, false).await;
+        let mut many: Vec<_> = (0..5).map(|_| Box::pin(line.turn(&busy, false))).collect();
         for waiting in &mut many {
             assert!(poll!(waiting).is_pending());
         }
-        let mut one = Box::pin(line.turn(&quiet));
+        let mut one = Box::pin(line.turn(&quiet, false));
         assert!(poll!(&mut one).is_pending());
         drop(held);
         assert!(poll!(&mut one).is_ready(), "the first round is not over");
@@ -167,19 +177,19 @@ mod tests {
         let (line, doors) = (Line::default(), Doors::default());
         let tenants = ["a", "b", "c", "slow"].map(|tenant| doors.of(tenant));
         // A round in which everyone calls, the slow one first.
-        drop(line.turn(&tenants[3]).await);
-        let held = line.turn(&tenants[0]).await;
+        drop(line.turn(&tenants[3], false).await);
+        let held = line.turn(&tenants[0], false).await;
         let mut second: Vec<_> = Vec::new();
         for tenant in &tenants[1..3] {
-            second.push(Box::pin(line.turn(tenant)));
+            second.push(Box::pin(line.turn(tenant, false)));
         }
         for waiting in &mut second {
             assert!(poll!(waiting).is_pending());
         }
         drop(held);
-        let mut again = Box::pin(line.turn(&tenants[0]));
+        let mut again = Box::pin(line.turn(&tenants[0], false));
         assert!(poll!(&mut again).is_pending());
-        let mut slow = Box::pin(line.turn(&tenants[3]));
+        let mut slow = Box::pin(line.turn(&tenants[3], false));
         assert!(poll!(&mut slow).is_pending());
         let first = second.remove(0).await;
         drop(first);
@@ -194,10 +204,10 @@ mod tests {
     async fn a_turn_is_handed_on_whenever_its_owner_gives_up() {
         let (line, doors) = (Line::default(), Doors::default());
         let tenants = ["a", "b", "c", "d"].map(|tenant| doors.of(tenant));
-        let held = line.turn(&tenants[0]).await;
+        let held = line.turn(&tenants[0], false).await;
         let mut waiting: Vec<_> = tenants[1..]
             .iter()
-            .map(|tenant| Box::pin(line.turn(tenant)))
+            .map(|tenant| Box::pin(line.turn(tenant, false)))
             .collect();
         for place in &mut waiting {
             assert!(poll!(place).is_pending());
@@ -219,7 +229,7 @@ mod tests {
             let (line, taken) = (Arc::clone(&line), Arc::clone(&taken));
             callers.push(tokio::spawn(async move {
                 for call in 0..300 {
-                    let mut turn = Box::pin(line.turn(&door));
+                    let mut turn = Box::pin(line.turn(&door, false));
                     let first_look = poll!(&mut turn);
                     if first_look.is_pending() && (call + number) % 3 == 0 {
                         tokio::task::yield_now().await;

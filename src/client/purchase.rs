@@ -38,8 +38,8 @@ pub struct TokenSource {
     pub request: TokenRequest,
     /// Shared by every integration that buys the same.
     pub keeper: Arc<TokenKeeper>,
-    /// The integration that buys.
-    pub buyer: String,
+    /// When its job was made.
+    pub built_at: Instant,
 }
 
 /// Where `address` is for an integration with this base address. `None`: nowhere.
@@ -104,7 +104,7 @@ impl CarrierClient {
         meter.expects_a_token()?;
         let token = source
             .keeper
-            .token(&source.buyer, async || self.buy(source, meter).await)
+            .token(source.built_at, async || self.buy(source, meter).await)
             .await;
         if let Err(error) = &token {
             meter.has_no_token(error);
@@ -153,7 +153,7 @@ impl CarrierClient {
         let token = answer.and_then(|received| self.read_token(&received, sent_at));
         Ok(match token {
             Ok(token) => {
-                self.limiter.answered(ENDPOINT.class);
+                self.limiter.answered(ENDPOINT.class, permit.sent);
                 Ok(Bought { token, asked_at })
             }
             // Credentials are sent where the operator said, and nowhere else.

@@ -93,22 +93,22 @@ impl Lane {
         }
     }
 
-    /// Waits to be the next call that may pass, for so many `permits`.
+    /// Waits to be the next call that may pass, for so many `permits`; `holds_another` as [`Line::turn`].
     ///
     /// # Errors
     /// [`Paused`] as [`Gate::opens`].
     pub(super) async fn head(
         &self,
-        permits: u32,
+        (permits, holds_another): (u32, bool),
         patience: Duration,
     ) -> Result<Head<'_, LineTurn<'_>>, Paused> {
-        let turn = self.turn().await;
+        let turn = self.turn(holds_another).await;
         self.opens(turn, permits, patience).await
     }
 
     /// Waits for the tenant's turn.
-    pub(super) async fn turn(&self) -> LineTurn<'_> {
-        self.scope.line.turn(&self.door).await
+    pub(super) async fn turn(&self, holds_another: bool) -> LineTurn<'_> {
+        self.scope.line.turn(&self.door, holds_another).await
     }
 
     /// Waits until a call that has the turn may pass.

@@ -113,9 +113,10 @@ impl Throttle {
         self.met_at.is_some_and(|met| sent <= met)
     }
 
-    /// The carrier answered.
-    pub fn answered(&mut self) {
-        if self.permits_per_call == 1 {
+    /// The carrier answered a call that was sent at `sent`. One that was under way when the limit was met
+    /// says nothing of the pace since then.
+    pub fn answered(&mut self, sent: Instant) {
+        if self.permits_per_call == 1 || self.is_known(sent) {
             return;
         }
         self.answers_in_a_row += 1;
@@ -146,7 +147,7 @@ mod tests {
         assert_eq!(account.pause_left(start + 10 * SECOND), None);
         assert_eq!(account.permits_per_call(), 2);
         for _ in 0..CALLS_TO_RECOVER {
-            account.answered();
+            account.answered(start + 1_000 * SECOND);
         }
         assert_eq!(account.permits_per_call(), 1);
     }
@@ -190,7 +191,7 @@ mod tests {
         assert!(!account.is_forgettable(start + 11 * SECOND), "it is slow");
         assert!(account.is_forgettable(start + LONG_AGO));
         for _ in 0..CALLS_TO_RECOVER {
-            account.answered();
+            account.answered(start + 1_000 * SECOND);
         }
         assert!(!account.is_forgettable(start + SECOND), "it pauses");
         assert!(account.is_forgettable(start + 11 * SECOND));
@@ -239,11 +240,11 @@ mod tests {
         let last = later + 2 * SECOND;
         assert_eq!(account.throttlings_before(last), 2);
         for _ in 0..CALLS_TO_RECOVER {
-            account.answered();
+            account.answered(start + 1_000 * SECOND);
         }
         assert_eq!(account.throttlings_before(last), 2, "not at full pace yet");
         for _ in 0..CALLS_TO_RECOVER {
-            account.answered();
+            account.answered(start + 1_000 * SECOND);
         }
         assert_eq!(account.throttlings_before(last), 0);
     }
@@ -255,8 +256,8 @@ mod tests {
         Wait(u64),
         /// A call sent so long ago is told "too fast", with this pause.
         TooFast { sent_ago_s: u64, pause_s: u64 },
-        /// A call is answered.
-        Answer,
+        /// A call that was sent so long ago is answered.
+        Answer { sent_ago_s: u64 },
     }
 
     fn event() -> impl Strategy<Value = Event> {
@@ -266,7 +267,7 @@ mod tests {
                 sent_ago_s,
                 pause_s
             }),
-            Just(Event::Answer),
+            (0_u64..50).prop_map(|sent_ago_s| Event::Answer { sent_ago_s }),
         ]
     }
 
@@ -300,13 +301,16 @@ mod tests {
                         streak = 0;
                         account.throttled(at(sent), at(now), Duration::from_secs(pause_s));
                     }
-                    Event::Answer => {
-                        streak = if halvings == 0 { 0 } else { streak + 1 };
+                    Event::Answer { sent_ago_s } => {
+                        let sent = now - sent_ago_s;
+                        if halvings > 0 && sent > met_at {
+                            streak += 1;
+                        }
                         if streak == CALLS_TO_RECOVER {
                             (halvings, streak) = (halvings - 1, 0);
                             met *= u32::from(halvings > 0);
                         }
-                        account.answered();
+                        account.answered(at(sent));
                     }
                 }
                 let left = silent_until.saturating_sub(now);

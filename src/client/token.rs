@@ -6,11 +6,10 @@
 //!              │ └────── yes, and due: the first to see it renews ──► new token, or the old if that fails
 //!              └ no: wait for the turn ─► in hand by now? ──────────► token
 //!                                          ├ the attempt waited for failed? ──────────► its failure
-//!                                          ├ refused of late, and not told so yet? ───► that refusal
+//!                                          ├ refused of late, since the caller was made? ► that refusal
 //!                                          └ buy ────────────────────► token or failure
 //! ```
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,9 +27,9 @@ use crate::carriers::Token;
 const LONGEST_MARGIN: Duration = Duration::from_secs(60);
 /// After a renewal in vain the old token is used for so long before the next.
 const RENEWAL_REST: Duration = Duration::from_secs(5);
-/// For so long a refusal of the credentials holds for those who ask for the first time: three wrong logins
-/// may lock all others out (docs.emnify.com/developers/api-guidelines/rate-limits). Who has been told of it and
-/// asks again has a reason to.
+/// For so long a refusal of the credentials holds for everyone who was there before it: three wrong logins
+/// may lock all others out (docs.emnify.com/developers/api-guidelines/rate-limits). Whoever has been made anew since,
+/// because a row has changed, has a reason to try.
 const REFUSAL_REST: Duration = Duration::from_secs(300);
 /// A keeper that nobody has asked for so long may be forgotten with its token.
 const LONGEST_REST: Duration = Duration::from_secs(3600);
@@ -64,8 +63,6 @@ struct State {
 struct Failed {
     error: CallError,
     at: Instant,
-    /// Integrations that have heard of it.
-    told: BTreeSet<String>,
 }
 
 /// A token as calls carry it.
@@ -90,29 +87,29 @@ pub struct Bought {
 }
 
 impl TokenKeeper {
-    /// The token, bought with `buy` for the integration `buyer` where there is none.
+    /// The token, bought with `buy` where there is none, for someone who was made at `built_at`.
     ///
     /// # Errors
-    /// What `buy` says, or said to the one whose attempt this caller has waited for, or to another integration
-    /// of late where it was a refusal.
+    /// What `buy` says, or said to the one whose attempt this caller has waited for, or of late where it was a
+    /// refusal.
     pub async fn token(
         &self,
-        buyer: &str,
+        built_at: Instant,
         buy: impl AsyncFnOnce() -> Result<Bought, CallError>,
     ) -> Result<Arc<HeldToken>, CallError> {
         let (held, ended) = self.look();
         if let Some(held) = held {
-            return self.renewed_if_due(held, buyer, buy).await;
+            return self.renewed_if_due(held, built_at, buy).await;
         }
         let _turn = self.turn.lock().await;
         let (held, ended_by_now) = self.look();
         if let Some(held) = held {
             return Ok(held);
         }
-        if let Some(error) = self.told(buyer, ended_by_now != ended) {
+        if let Some(error) = self.told(built_at, ended_by_now != ended) {
             return Err(error);
         }
-        self.buy(buyer, buy).await
+        self.buy(buy).await
     }
 
     /// The token that is here, without buying.
@@ -149,22 +146,21 @@ impl TokenKeeper {
         usable(&self.state())
     }
 
-    /// What `buyer` is told in place of an attempt of its own: of the one that it `has_waited` for, or of a
-    /// refusal that it has not heard of.
-    fn told(&self, buyer: &str, has_waited: bool) -> Option<CallError> {
-        let mut state = self.state();
-        let failed = state.failure.as_mut()?;
+    /// What is told in place of an attempt: of the one that the caller `has_waited` for, or of a refusal that came
+    /// after the caller had been made.
+    fn told(&self, built_at: Instant, has_waited: bool) -> Option<CallError> {
+        let state = self.state();
+        let failed = state.failure.as_ref()?;
         let is_refusal = matches!(failed.error, CallError::Unauthorized { .. });
-        let holds = is_refusal && failed.at.elapsed() < REFUSAL_REST;
-        let is_news = failed.told.insert(buyer.to_owned());
-        (has_waited || holds && is_news).then(|| failed.error.clone())
+        let holds = is_refusal && built_at < failed.at && failed.at.elapsed() < REFUSAL_REST;
+        (has_waited || holds).then(|| failed.error.clone())
     }
 
     /// Calls go on with `held` meanwhile, and after a renewal in vain for as long as it lives.
     async fn renewed_if_due(
         &self,
         held: Arc<HeldToken>,
-        buyer: &str,
+        built_at: Instant,
         buy: impl AsyncFnOnce() -> Result<Bought, CallError>,
     ) -> Result<Arc<HeldToken>, CallError> {
         if !self.is_due(&held) {
@@ -178,10 +174,10 @@ impl TokenKeeper {
         {
             return Ok(newer);
         }
-        if let Some(error) = self.told(buyer, false) {
+        if let Some(error) = self.told(built_at, false) {
             return Err(error);
         }
-        match self.buy(buyer, buy).await {
+        match self.buy(buy).await {
             Err(error) if tolerates(&error) && !has_come(held.ends) => {
                 tracing::warn!(%error, "token not renewed; the old one is used until it ends");
                 self.state().rest_until = Some(Instant::now() + RENEWAL_REST);
@@ -202,7 +198,6 @@ impl TokenKeeper {
     /// One attempt, by the holder of the turn.
     async fn buy(
         &self,
-        buyer: &str,
         buy: impl AsyncFnOnce() -> Result<Bought, CallError>,
     ) -> Result<Arc<HeldToken>, CallError> {
         let outcome = buy().await.and_then(|bought| self.keep(bought));
@@ -218,7 +213,6 @@ impl TokenKeeper {
         state.failure = outcome.as_ref().err().map(|error| Failed {
             error: error.clone(),
             at: Instant::now(),
-            told: BTreeSet::from([buyer.to_owned()]),
         });
         outcome
     }

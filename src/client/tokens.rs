@@ -65,7 +65,7 @@ mod tests {
                 asked_at: Instant::now(),
             })
         };
-        tokens.keeper(0).token("i", buy).await.unwrap();
+        tokens.keeper(0).token(Instant::now(), buy).await.unwrap();
         for key in 1..1_000 {
             drop(tokens.keeper(key));
         }

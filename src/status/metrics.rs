@@ -84,7 +84,9 @@ impl Default for Metrics {
             &["version"],
         );
         let build = registered(&registry, build);
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        build
+            .with_label_values(&[env!("CARRIER_SYNC_VERSION")])
+            .set(1);
         let histogram = |name: &str, help: &str, buckets: &[f64]| {
             HistogramOpts::new(name, help).buckets(buckets.to_vec())
         };

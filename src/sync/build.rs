@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::time::Instant;
 use url::Url;
 
 use super::job::{Notices, SyncJob, SyncPolicy};
@@ -220,7 +221,7 @@ impl JobBuilder {
             }
             Authorization::Token(request) => {
                 let at = (&base, own_base(row).is_some());
-                let source = self.token_source((carrier, account), at, request, row)?;
+                let source = self.token_source((carrier, account), at, request)?;
                 scrubber = scrubber.with_tokens(source.keeper.sold());
                 Proof::Token(Arc::new(source))
             }
@@ -231,8 +232,9 @@ impl JobBuilder {
         let credentials = credentials(&authorization);
         let limiter = self.limits.account(at, credentials, tenant, limits);
         // Once: an hour's window that was given up anew with each change of a row would silence its account.
-        if let Some(epoch) = tenure.epoch().filter(|epoch| *epoch > FIRST_OWNER) {
-            limiter.take_over(row.id.as_str(), epoch.0);
+        let former = tenure.epoch().filter(|epoch| *epoch > FIRST_OWNER);
+        if former.is_some_and(|epoch| self.limits.takes_over(row.id.as_str(), epoch.0)) {
+            limiter.forgo_burst();
         }
         Ok(CarrierClient {
             limiter,
@@ -257,7 +259,6 @@ impl JobBuilder {
         (carrier, account): (&dyn Carrier, &Account),
         (base, is_own): (&Url, bool),
         request: &TokenRequest,
-        row: &IntegrationRow,
     ) -> Result<TokenSource, Misconfigured> {
         let wrong = |reason: &dyn std::fmt::Display| Misconfigured(reason.to_string());
         let egress = self.egress();
@@ -280,7 +281,7 @@ impl JobBuilder {
             keeper: self.tokens.keeper(identity),
             url,
             request: request.clone(),
-            buyer: row.id.to_string(),
+            built_at: Instant::now(),
         })
     }
 

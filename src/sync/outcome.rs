@@ -36,8 +36,8 @@ pub enum Halt {
         /// When the account may call again.
         until: DateTime<Utc>,
     },
-    /// What may be called in a window of time is used up: the next sync goes on where this one stopped, not
-    /// before `until`.
+    /// What may be called in a window of time is used up: the next sync comes not before `until`. What it asks one
+    /// by one goes on where this one stopped; a listing begins anew.
     #[error("the limit of calls is used up until {}", until.format("%H:%M:%S UTC"))]
     LimitUsedUp {
         /// When the account may call again.

@@ -220,7 +220,7 @@ async fn unnamed_pauses_lengthen_until_the_account_is_back_at_its_pace() {
         advance(pause).await;
     }
     for _ in 0..60 {
-        caller.answered("");
+        caller.answered("", now());
     }
     assert_eq!(caller.snapshot().permits_per_call, 1);
     assert!(caller.throttled_unnamed("", now(), unnamed) <= 10 * SECOND);
@@ -229,7 +229,7 @@ async fn unnamed_pauses_lengthen_until_the_account_is_back_at_its_pace() {
 #[tokio::test(start_paused = true)]
 async fn an_account_taken_over_leaves_its_windows_and_classes_alone_for_their_length() {
     let caller = caller(&limits(tier(rate(1e6, 1_000), &["10/50s"]), free()));
-    caller.take_over("i", 2);
+    caller.forgo_burst();
     advance(SECOND).await;
     assert_eq!(
         at_once(&caller, "").await,

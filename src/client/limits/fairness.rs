@@ -271,6 +271,44 @@ async fn tenants_have_fair_parts_of_a_class_that_is_short() {
     }
 }
 
+/// A call that has the turn of a class keeps the others of it waiting: it must not wait for all that its tenant has
+/// waiting elsewhere.
+#[tokio::test(start_paused = true)]
+async fn one_with_much_to_do_elsewhere_keeps_nobody_of_a_class_waiting() {
+    let limits = CarrierLimits {
+        host_classes: BTreeMap::from([("scarce".to_owned(), rate(1.0, 2))]),
+        ..limits(no_limit(), rate(5.0, 1).into(), 30)
+    };
+    let (all, end) = (Limits::default(), Instant::now() + TEN_MINUTES);
+    let (busy, quiet) = (Log::default(), Log::default());
+    let mut tasks = Vec::new();
+    let workers = [
+        ("busy", "", 25),
+        ("busy", "scarce", 1),
+        ("quiet", "scarce", 1),
+    ];
+    for (tenant, class, workers) in workers {
+        for _ in 0..workers {
+            let log = match (tenant, class) {
+                ("quiet", _) => Arc::clone(&quiet),
+                (_, "scarce") => Arc::clone(&busy),
+                _ => Log::default(),
+            };
+            let caller = all.account(AT, tenant, tenant, &limits);
+            let latency = Duration::from_millis(100);
+            tasks.push(tokio::spawn(async move {
+                call_until(end, caller, class, latency, log).await;
+            }));
+        }
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let (busy, quiet) = (unpoisoned(&busy).len(), unpoisoned(&quiet).len());
+    assert!(busy + quiet >= 540, "{busy} and {quiet} of 600");
+    assert!(quiet * 5 >= busy * 4, "{quiet} beside {busy}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn tenants_that_share_an_account_have_fair_parts_of_it() {
     let all = Limits::default();

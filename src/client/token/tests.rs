@@ -65,7 +65,7 @@ fn refused() -> CallError {
 
 async fn number(keeper: &TokenKeeper, shop: &Shop, life: Option<Duration>) -> u64 {
     keeper
-        .token("i", async || shop.sell(life).await)
+        .token(Instant::now(), async || shop.sell(life).await)
         .await
         .unwrap()
         .number
@@ -133,7 +133,11 @@ async fn calls_go_on_with_the_old_token_while_one_of_them_renews_it() {
 async fn a_renewal_in_vain_leaves_the_old_token_until_it_ends_and_is_not_tried_by_every_call() {
     let (keeper, shop) = (TokenKeeper::default(), Shop::default());
     number(&keeper, &shop, HOUR).await;
-    let fails = async || keeper.token("i", async || shop.fail(down()).await).await;
+    let fails = async || {
+        keeper
+            .token(Instant::now(), async || shop.fail(down()).await)
+            .await
+    };
     advance(Duration::from_secs(3545)).await;
     for _ in 0..100 {
         assert_eq!(fails().await.unwrap().number, 1);
@@ -152,7 +156,9 @@ async fn a_token_that_ends_while_its_renewal_fails_is_not_used() {
     number(&keeper, &shop, HOUR).await;
     advance(Duration::from_millis(3_598_500)).await;
     assert!(keeper.in_hand().is_some());
-    let outcome = keeper.token("i", async || shop.fail(down()).await).await;
+    let outcome = keeper
+        .token(Instant::now(), async || shop.fail(down()).await)
+        .await;
     assert_eq!(outcome.unwrap_err(), down());
 }
 
@@ -161,7 +167,9 @@ async fn credentials_that_are_refused_at_a_renewal_are_told_at_once() {
     let (keeper, shop) = (TokenKeeper::default(), Shop::default());
     number(&keeper, &shop, HOUR).await;
     advance(Duration::from_secs(3550)).await;
-    let outcome = keeper.token("i", async || shop.fail(refused()).await).await;
+    let outcome = keeper
+        .token(Instant::now(), async || shop.fail(refused()).await)
+        .await;
     assert_eq!(outcome.unwrap_err(), refused());
 }
 
@@ -183,7 +191,7 @@ async fn a_refused_token_is_replaced_once_however_many_calls_carried_it() {
 #[tokio::test(start_paused = true)]
 async fn those_who_waited_share_the_failure_and_who_comes_later_tries_anew() {
     let (keeper, shop) = (TokenKeeper::default(), Shop::default());
-    let fails = || keeper.token("i", async || shop.fail(refused()).await);
+    let fails = || keeper.token(Instant::now(), async || shop.fail(refused()).await);
     let outcomes = join_all((0..50).map(|_| fails())).await;
     assert!(
         outcomes
@@ -196,31 +204,40 @@ async fn those_who_waited_share_the_failure_and_who_comes_later_tries_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_told_to_each_other_integration_once_and_who_asks_again_is_served() {
+async fn a_refusal_holds_for_those_who_were_there_and_whoever_is_made_anew_tries() {
     let (keeper, shop) = (TokenKeeper::default(), Shop::default());
-    let refused_to = async |buyer: &str| {
-        let outcome = keeper.token(buyer, async || shop.fail(refused()).await);
+    let refused_to = async |built_at| {
+        let outcome = keeper.token(built_at, async || shop.fail(refused()).await);
         (outcome.await.unwrap_err() == refused()).then(|| shop.asked())
     };
-    assert_eq!(refused_to("a").await, Some(1));
+    let at_start = Instant::now();
+    assert_eq!(refused_to(at_start).await, Some(1));
     assert!(!keeper.is_forgettable());
-    assert_eq!(refused_to("b").await, Some(1), "no second wrong login");
-    assert_eq!(refused_to("b").await, Some(2), "its row has been changed");
-    assert_eq!(refused_to("a").await, Some(2), "it has not heard of that");
+    assert_eq!(refused_to(at_start).await, Some(1), "no second wrong login");
+    let changed = Instant::now();
+    assert_eq!(
+        refused_to(changed).await,
+        Some(2),
+        "its row has been changed"
+    );
+    assert_eq!(refused_to(changed).await, Some(2));
+    assert_eq!(refused_to(Instant::now()).await, Some(3), "and again");
     advance(REFUSAL_REST).await;
     assert!(keeper.is_forgettable());
-    assert_eq!(refused_to("c").await, Some(3), "long ago");
-    // And another failure than a refusal is no word about the credentials.
-    let fails = keeper.token("d", async || shop.fail(down()).await);
-    assert_eq!(fails.await.unwrap_err(), refused());
-    let fails = keeper.token("d", async || shop.fail(down()).await);
-    assert_eq!(fails.await.unwrap_err(), down());
+    assert_eq!(refused_to(at_start).await, Some(4), "long ago");
+    // Another failure than a refusal is no word about the credentials.
+    let fails = async || {
+        keeper
+            .token(Instant::now(), async || shop.fail(down()).await)
+            .await
+    };
+    assert_eq!(fails().await.unwrap_err(), down());
     assert_eq!(number(&keeper, &shop, HOUR).await, 1);
     // So is the refusal of a renewal, while the old token would still serve.
     advance(Duration::from_secs(3550)).await;
-    let asked = shop.asked();
-    assert_eq!(refused_to("a").await, Some(asked + 1));
-    assert_eq!(refused_to("b").await, Some(asked + 1));
+    let (asked, before) = (shop.asked(), Instant::now());
+    assert_eq!(refused_to(before).await, Some(asked + 1));
+    assert_eq!(refused_to(before).await, Some(asked + 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -228,7 +245,9 @@ async fn who_waits_for_one_that_is_cancelled_or_lost_its_lease_buys_for_himself(
     let (keeper, shop) = (TokenKeeper::default(), Shop::default());
     let mut cancelled = Box::pin(number(&keeper, &shop, HOUR));
     assert!(poll!(&mut cancelled).is_pending());
-    let mut lost = Box::pin(keeper.token("i", async || shop.fail(CallError::LeaseLost).await));
+    let mut lost = Box::pin(keeper.token(Instant::now(), async || {
+        shop.fail(CallError::LeaseLost).await
+    }));
     assert!(poll!(&mut lost).is_pending());
     let mut waits = Box::pin(number(&keeper, &shop, HOUR));
     assert!(poll!(&mut waits).is_pending());
@@ -249,7 +268,11 @@ async fn nothing_shows_the_token() {
         Ok(bought)
     };
     let fresh = TokenKeeper::default();
-    let error = fresh.token("i", unfit).await.unwrap_err().to_string();
+    let error = fresh
+        .token(Instant::now(), unfit)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("x-token") && !error.contains("canary"),
         "{error}"
@@ -301,7 +324,7 @@ proptest! {
                     }
                     Event::Ask { sells } => {
                         let (asked, came) = (shop.asked(), Instant::now());
-                        let outcome = keeper.token("i", async || match sells {
+                        let outcome = keeper.token(Instant::now(), async || match sells {
                             true => shop.sell(Some(life)).await,
                             false => shop.fail(down()).await,
                         }).await;

@@ -2,7 +2,7 @@
 
 use super::User;
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 20] = [
     &[],
     &["demo"],
     &["run"],
@@ -21,6 +21,8 @@ const COMMANDS: [&[&str]; 18] = [
     &["devices", "import"],
     &["runs"],
     &["runs", "list"],
+    &["completions"],
+    &["man"],
 ];
 
 #[test]
@@ -109,4 +111,37 @@ fn no_flag_takes_a_key() {
             assert!(!help.contains(flag), "{flag}");
         }
     }
+}
+
+#[test]
+fn a_shell_completes_every_command_and_a_manual_tells_of_each() {
+    let user = User::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let said = user.runs(&["completions", shell]).succeeds();
+        for command in ["integrations", "devices", "runs", "simulate"] {
+            assert!(said.stdout.contains(command), "{shell}: {command}");
+        }
+    }
+    // By the shell itself: after `ru` it offers `run` and `runs`.
+    let script = user.runs(&["completions", "bash"]).succeeds().stdout;
+    let script = user.file("completions.bash", script);
+    let ask = format!(
+        "source {}; COMP_WORDS=(carrier-sync ru); COMP_CWORD=1; \
+         _carrier__sync carrier-sync ru carrier-sync; echo ${{COMPREPLY[*]}}",
+        script.display()
+    );
+    let said = std::process::Command::new("bash")
+        .args(["-c", &ask])
+        .output();
+    let said = said.unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&said.stdout),
+        "run runs\n",
+        "{said:?}"
+    );
+    let page = user.runs(&["man"]).succeeds();
+    page.prints(&[".TH carrier\\-sync 1", "integrations", "Exit codes"]);
+    let page = user.runs(&["man", "integrations", "add"]).succeeds();
+    page.prints(&["carrier\\-sync\\-integrations\\-add", "\\-\\-tenant"]);
+    user.runs(&["man", "nope"]).fails(1, &["nope", "--help"]);
 }
