@@ -183,6 +183,21 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_to_a_call_that_was_under_way_earns_no_pace() {
+        let start = Instant::now();
+        let mut account = Throttle::default();
+        account.throttled(start, start + SECOND, SECOND);
+        for _ in 0..2 * CALLS_TO_RECOVER {
+            account.answered(start + SECOND);
+        }
+        assert_eq!(account.permits_per_call(), 2);
+        for _ in 0..CALLS_TO_RECOVER {
+            account.answered(start + 3 * SECOND);
+        }
+        assert_eq!(account.permits_per_call(), 1);
+    }
+
+    #[test]
     fn what_was_throttled_may_be_forgotten_at_full_pace_or_after_long() {
         let start = Instant::now();
         let mut account = Throttle::default();

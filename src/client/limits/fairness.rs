@@ -288,13 +288,13 @@ async fn one_with_much_to_do_elsewhere_keeps_nobody_of_a_class_waiting() {
         ("quiet", "scarce", 1),
     ];
     for (tenant, class, workers) in workers {
-        for _ in 0..workers {
+        for number in 0..workers {
             let log = match (tenant, class) {
                 ("quiet", _) => Arc::clone(&quiet),
                 (_, "scarce") => Arc::clone(&busy),
                 _ => Log::default(),
             };
-            let caller = all.account(AT, tenant, tenant, &limits);
+            let caller = all.account(AT, (tenant, class, number), tenant, &limits);
             let latency = Duration::from_millis(100);
             tasks.push(tokio::spawn(async move {
                 call_until(end, caller, class, latency, log).await;

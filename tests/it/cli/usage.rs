@@ -140,8 +140,8 @@ fn a_shell_completes_every_command_and_a_manual_tells_of_each() {
         "{said:?}"
     );
     let page = user.runs(&["man"]).succeeds();
-    page.prints(&[".TH carrier\\-sync 1", "integrations", "Exit codes"]);
+    page.prints(&[".TH carrier-sync 1", "integrations", "Exit codes"]);
     let page = user.runs(&["man", "integrations", "add"]).succeeds();
-    page.prints(&["carrier\\-sync\\-integrations\\-add", "\\-\\-tenant"]);
+    page.prints(&[".TH carrier-sync-integrations-add 1", "\\-\\-tenant"]);
     user.runs(&["man", "nope"]).fails(1, &["nope", "--help"]);
 }
