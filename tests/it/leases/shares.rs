@@ -16,12 +16,20 @@ fn three_share_three_hundred_and_a_killed_one_is_replaced_in_time() {
         let held = stage.until_fair(&[&first, &second, &third]).await;
         stage.until_all_synced().await;
         // One that was cut short to be given away is synced by its new owner; one that was whole is not.
-        let mut whole: Vec<String> = [&first, &second, &third]
-            .iter()
-            .flat_map(|runner| runner.child.events("sync"))
-            .filter(|event| event["outcome"] == "success")
-            .map(|event| event["integration.id"].to_string())
-            .collect();
+        let told = || -> Vec<String> {
+            let events = [&first, &second, &third].map(|runner| runner.child.events("sync"));
+            let whole = events.iter().flatten();
+            let whole = whole.filter(|event| event["outcome"] == "success");
+            whole
+                .map(|event| event["integration.id"].to_string())
+                .collect()
+        };
+        // The outcome is recorded before it is told.
+        let patience = Instant::now();
+        while told().len() < 300 && patience.elapsed() < SLACK {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let mut whole = told();
         whole.sort();
         let syncs = whole.len();
         whole.dedup();

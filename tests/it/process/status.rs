@@ -208,7 +208,7 @@ fn a_service_that_cannot_do_its_work_says_why_it_is_not_ready() {
 fn a_service_that_drains_lives_and_is_not_ready() {
     let place = of(SimulatorConfig {
         latency: Latency {
-            fixed: Duration::from_secs(3),
+            fixed: Duration::from_secs(8),
             ..Latency::default()
         },
         ..fleet()
