@@ -1,7 +1,7 @@
 //! What the board's actors are doing, as Prometheus reads it: made anew whenever someone asks. No label grows with
 //! devices; with integrations only up to a bound.
 
-use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, IntGaugeVec, Opts, Registry};
 
 use super::actor::{ActorName, ActorState, ActorStatus};
 use super::metrics::registered;
@@ -31,15 +31,10 @@ pub(super) fn of(actors: &[(ActorName, ActorStatus)], max_integrations: usize) -
         "Linked devices at the last look, and those of them that the present or last sync has read.",
         &["what"],
     );
-    let restarts = registered(
-        &registry,
-        IntCounterVec::new(
-            Opts::new(
-                "carrier_sync_actor_restarts_total",
-                "Actors started again after they had died.",
-            ),
-            &["actor"],
-        ),
+    let restarts = gauge(
+        "carrier_sync_actor_restarts",
+        "Times that the present actors were started again after they had died.",
+        &["actor"],
     );
     let writer = gauge(
         "carrier_sync_writer",
@@ -55,7 +50,8 @@ pub(super) fn of(actors: &[(ActorName, ActorStatus)], max_integrations: usize) -
             ActorName::Writer => "writer",
             ActorName::Integration(_) => "integration",
         };
-        restarts.with_label_values(&[kind]).inc_by(status.restarts);
+        let count = i64::try_from(status.restarts).unwrap_or(i64::MAX);
+        restarts.with_label_values(&[kind]).add(count);
         match name {
             ActorName::Supervisor => {}
             ActorName::Writer => {

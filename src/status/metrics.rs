@@ -293,7 +293,7 @@ mod tests {
                 "carrier_sync_integrations_last_outcome{outcome=\"never\"} 2",
                 "carrier_sync_devices{what=\"linked\"} 20",
                 "carrier_sync_devices{what=\"synced\"} 14",
-                "carrier_sync_actor_restarts_total{actor=\"integration\"} 2",
+                "carrier_sync_actor_restarts{actor=\"integration\"} 2",
                 "carrier_sync_integration_state{carrier=\"hologram\",integration=\"i2\",state=\"parked\",\
                  tenant=\"<a \\\"b\\\"\\\\>\"} 1",
             ],
