@@ -42,19 +42,27 @@ async fn carrier(is_there: Arc<AtomicBool>) -> ScriptedCarrier {
     .await
 }
 
+/// A service with these SIM cards.
+async fn service(carrier: &ScriptedCarrier, devices: &[(&str, &str)]) -> Service {
+    let service = Service::new(&[("carriers.telnyx.requests_per_second", "1000")]).await;
+    let fields = IntegrationChange {
+        api_key: Some("KEY0123456789ABCDEF_secret".into()),
+        ..IntegrationChange::default()
+    };
+    let devices = devices
+        .iter()
+        .map(|(device, sim)| (*device, (*sim).to_owned()));
+    service.link(("telnyx", carrier), fields, devices).await;
+    service
+}
+
 #[test]
 fn a_sim_that_is_gone_is_deactivated_and_one_that_was_never_there_is_only_told() {
     in_system(async {
         let is_there = Arc::new(AtomicBool::new(true));
         let carrier = carrier(Arc::clone(&is_there)).await;
-        let service = Service::new(&[("carriers.telnyx.requests_per_second", "1000")]).await;
-        let fields = IntegrationChange {
-            api_key: Some("KEY0123456789ABCDEF_secret".into()),
-            ..IntegrationChange::default()
-        };
         let devices = [("stays", STAYS), ("goes", GOES), ("mistyped", MISTYPED)];
-        let devices = devices.map(|(device, sim)| (device, sim.to_owned()));
-        service.link(("telnyx", &carrier), fields, devices).await;
+        let service = service(&carrier, &devices).await;
         let report = service.sync().await;
         assert_eq!((report.outcome, report.synced), (Outcome::Partial, 2));
         assert_eq!(report.failures[0].reason, "not found at the carrier");
@@ -76,13 +84,7 @@ fn a_listing_that_knows_none_of_ours_says_of_nobody_that_he_is_gone() {
     in_system(async {
         let is_there = Arc::new(AtomicBool::new(true));
         let carrier = carrier(Arc::clone(&is_there)).await;
-        let service = Service::new(&[("carriers.telnyx.requests_per_second", "1000")]).await;
-        let fields = IntegrationChange {
-            api_key: Some("KEY0123456789ABCDEF_secret".into()),
-            ..IntegrationChange::default()
-        };
-        let devices = [("goes", GOES.to_owned())];
-        service.link(("telnyx", &carrier), fields, devices).await;
+        let service = service(&carrier, &[("goes", GOES)]).await;
         assert_eq!(service.sync().await.outcome, Outcome::Success);
         is_there.store(false, Ordering::SeqCst);
         let report = service.sync().await;
