@@ -4,6 +4,7 @@
 //! no SQL and no HTTP. A value that exists is valid: constructors refuse what may not be stored.
 
 mod cycles;
+pub mod freshness;
 mod linked;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use chrono::{DateTime, Utc};
 use crate::tenure::Epoch;
 
 pub use cycles::StoredCycles;
+pub use freshness::{Freshness, FreshnessCounts};
 pub use linked::{LinkedDevice, LinkedDevices, Reader};
 
 /// Bytes in the megabyte that operators see (`data_used_mb`): 1,024 × 1,024.

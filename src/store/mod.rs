@@ -20,8 +20,8 @@ use async_trait::async_trait;
 
 use crate::budget::{CallCount, CountState};
 use crate::device::{
-    BillingCycle, CarrierDeviceId, CycleSource, DeviceId, IntegrationId, LinkedDevices,
-    StoredCycles, TenantId, UpdateBatch, WriteReceipt,
+    BillingCycle, CarrierDeviceId, CycleSource, DeviceId, Freshness, FreshnessCounts,
+    IntegrationId, LinkedDevices, StoredCycles, TenantId, UpdateBatch, WriteReceipt,
 };
 use crate::integration::{IntegrationRow, SecretColumn};
 use crate::runs::{RunFilter, RunRow, SyncRecord};
@@ -180,10 +180,24 @@ pub struct DeviceFilter {
     pub tenant_id: Option<TenantId>,
     /// Only those linked to this integration.
     pub integration_id: Option<IntegrationId>,
+    /// Only those that the operator's words are a part of: of the id, the name at the carrier or the ICCID,
+    /// whatever the case of their letters.
+    pub search: Option<String>,
+    /// Only linked ones of this freshness, where fresh is what was read since then.
+    pub freshness: Option<(Freshness, chrono::DateTime<chrono::Utc>)>,
     /// Only those after this one.
     pub after: Option<(TenantId, DeviceId)>,
     /// At most this many; must be above zero.
     pub limit: u32,
+}
+
+/// How fresh the devices of an integration are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntegrationFreshness {
+    /// Which.
+    pub integration_id: IntegrationId,
+    /// Its linked devices.
+    pub devices: FreshnessCounts,
 }
 
 /// The fleet's database.
@@ -252,6 +266,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         counts: &[CallCount],
     ) -> Result<Vec<Result<CountState, NotRecorded>>, StoreError>;
 
+    /// Lets an integration sync on its timer, or not; `Invalid` when there is none of this id.
+    async fn set_sync_enabled(
+        &self,
+        id: &IntegrationId,
+        sync_enabled: bool,
+    ) -> Result<(), StoreError>;
+
     /// Creates what is missing, adopts what is there, and (Postgres) grants `service_role` what the
     /// service needs. Nothing is changed when a present column has another type.
     async fn migrate(&self, service_role: Option<&str>) -> Result<(), StoreError>;
@@ -284,6 +305,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         integration: &IntegrationId,
         links: &[DeviceLink],
     ) -> Result<LinkReceipt, StoreError>;
+
+    /// How fresh at `now` the linked devices of each integration are ([`crate::device::freshness`]); an
+    /// integration without linked devices is not among them. Reads every device.
+    async fn freshness(
+        &self,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Vec<IntegrationFreshness>, StoreError>;
 
     /// A page of devices.
     async fn devices(&self, filter: &DeviceFilter) -> Result<Vec<DeviceRow>, StoreError>;

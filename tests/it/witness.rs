@@ -12,8 +12,8 @@ use carrier_sync::device::{
 use carrier_sync::integration::IntegrationRow;
 use carrier_sync::runs::{RunFilter, RunRow, SyncRecord};
 use carrier_sync::store::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
-    NotRecorded, SecretReplacement, Store, StoreError,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, IntegrationFreshness, LeaseLost,
+    LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError,
 };
 use chrono::{DateTime, Utc};
 
@@ -174,6 +174,21 @@ impl Store for Witness {
         links: &[DeviceLink],
     ) -> Result<LinkReceipt, StoreError> {
         self.store.link_devices(integration, links).await
+    }
+
+    async fn freshness(
+        &self,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Vec<IntegrationFreshness>, StoreError> {
+        self.store.freshness(now).await
+    }
+
+    async fn set_sync_enabled(
+        &self,
+        id: &IntegrationId,
+        sync_enabled: bool,
+    ) -> Result<(), StoreError> {
+        self.store.set_sync_enabled(id, sync_enabled).await
     }
 
     async fn devices(&self, filter: &DeviceFilter) -> Result<Vec<DeviceRow>, StoreError> {

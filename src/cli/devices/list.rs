@@ -51,8 +51,8 @@ pub(super) async fn list(args: &ListArgs, config: &Config) -> Result<Exit, CliEr
     let mut filter = DeviceFilter {
         tenant_id: args.tenant.clone(),
         integration_id: args.integration.clone(),
-        after: None,
         limit: PAGE_ROWS,
+        ..DeviceFilter::default()
     };
     let mut printer = Printer::new(args.json);
     let mut left = args.limit.unwrap_or(u64::MAX);

@@ -156,6 +156,28 @@ async fn apply(
     }
 }
 
+/// The one thing that the service itself changes of an integration when an operator asks it to.
+pub(super) async fn set_sync_enabled(
+    connection: &mut PgConnection,
+    limits: &Limits,
+    id: &IntegrationId,
+    sync_enabled: bool,
+) -> Result<(), StoreError> {
+    let mut transaction = connection.begin().await.map_err(|e| classify(&e))?;
+    let tenant = enter_tenant_of(&mut transaction, limits, id).await?;
+    query(
+        "UPDATE carrier_integrations SET sync_enabled = $3, updated_at = now() \
+         WHERE tenant_id = $1 AND id::text = $2 AND sync_enabled IS DISTINCT FROM $3",
+    )
+    .bind(tenant.as_str())
+    .bind(id.as_str())
+    .bind(sync_enabled)
+    .execute(&mut *transaction)
+    .await
+    .map_err(|e| classify_request(&e))?;
+    transaction.commit().await.map_err(|e| classify_request(&e))
+}
+
 pub(super) async fn remove_integration(
     connection: &mut PgConnection,
     limits: &Limits,

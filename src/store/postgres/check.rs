@@ -49,6 +49,7 @@ pub(super) const NEEDED: [Needed; 15] = [
         privilege: "UPDATE",
         table: "carrier_integrations",
         columns: &[
+            "sync_enabled",
             "last_sync_at",
             "last_success_at",
             "last_sync_status",

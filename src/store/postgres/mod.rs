@@ -9,6 +9,7 @@ mod calls;
 mod check;
 mod dialect;
 mod error;
+mod freshness;
 mod leases;
 mod link;
 mod migrate;
@@ -35,8 +36,8 @@ pub(super) use self::leases::PostgresLeases;
 use self::error::{classify, for_administrator, for_service};
 use self::scope::Limits;
 use super::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
-    NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, IntegrationFreshness, LeaseLost,
+    LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
 };
 use crate::budget::{CallCount, CountState};
 use crate::device::{
@@ -259,6 +260,17 @@ impl Store for PostgresStore {
         settle(connection, done).map_err(for_service)
     }
 
+    async fn set_sync_enabled(
+        &self,
+        id: &IntegrationId,
+        sync_enabled: bool,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.acquire().await?;
+        let work = admin::set_sync_enabled(&mut connection, &self.limits, id, sync_enabled);
+        let done = timeout(self.call_timeout, work).await;
+        settle(connection, done).map_err(for_service)
+    }
+
     /// Not limited in time: an index over a large adopted table takes what it takes.
     async fn migrate(&self, service_role: Option<&str>) -> Result<(), StoreError> {
         let mut connection = self.acquire().await?;
@@ -313,6 +325,16 @@ impl Store for PostgresStore {
         let work = link::link_devices(&mut connection, &self.limits, integration, links);
         let done = timeout(self.call_timeout, work).await;
         settle(connection, done).map_err(for_administrator)
+    }
+
+    async fn freshness(
+        &self,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Vec<IntegrationFreshness>, StoreError> {
+        let mut connection = self.acquire().await?;
+        let work = freshness::count(&mut connection, &self.limits, now);
+        let done = timeout(self.call_timeout, work).await;
+        settle(connection, done).map_err(for_service)
     }
 
     async fn devices(&self, filter: &DeviceFilter) -> Result<Vec<DeviceRow>, StoreError> {

@@ -174,6 +174,12 @@ pub(super) async fn devices(
          WHERE ($1::text IS NULL OR tenant_id = $1) \
            AND ($2::text IS NULL OR carrier_integration_id::text = $2) \
            AND ($3::text IS NULL OR (tenant_id, device_id) > ($3, $4)) \
+           AND ($6::text IS NULL OR greatest(strpos(lower(device_id::text), $6), \
+                    strpos(lower(carrier_device_id::text), $6), strpos(lower(sim_iccid::text), $6)) > 0) \
+           AND ($7::text IS NULL OR carrier_device_id IS NOT NULL AND \
+                CASE WHEN data_used_updated_at IS NULL THEN 'never' \
+                     WHEN data_used_updated_at < $8::timestamptz THEN 'stale' \
+                     ELSE 'fresh' END = $7) \
          ORDER BY tenant_id, device_id LIMIT $5",
     )
     .bind(filter.tenant_id.as_ref().map(TenantId::as_str))
@@ -181,6 +187,9 @@ pub(super) async fn devices(
     .bind(after.map(|(tenant, _)| tenant))
     .bind(after.map(|(_, device)| device))
     .bind(i64::from(filter.limit))
+    .bind(filter.search.as_deref().map(str::to_lowercase))
+    .bind(filter.freshness.map(|(freshness, _)| freshness.as_str()))
+    .bind(filter.freshness.map(|(_, since)| since))
     .fetch_all(&mut *transaction)
     .await
     .map_err(|e| classify(&e))?;

@@ -8,6 +8,7 @@ mod admin;
 mod calls;
 mod error;
 mod file;
+mod freshness;
 mod migrate;
 mod read;
 mod runs;
@@ -30,8 +31,8 @@ pub use self::sole_use::SoleUse;
 
 use self::error::{classify, is_busy};
 use super::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
-    NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, IntegrationFreshness, LeaseLost,
+    LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
 };
 use crate::budget::{CallCount, CountState};
 use crate::device::{
@@ -196,6 +197,18 @@ impl Store for SqliteStore {
         migrate::migrate(&mut *self.acquire().await?).await
     }
 
+    async fn set_sync_enabled(
+        &self,
+        id: &IntegrationId,
+        sync_enabled: bool,
+    ) -> Result<(), StoreError> {
+        let change = IntegrationChange {
+            sync_enabled: Some(sync_enabled),
+            ..IntegrationChange::default()
+        };
+        self.set_integration(id, &change).await
+    }
+
     async fn add_integration(&self, new: &NewIntegration) -> Result<IntegrationId, StoreError> {
         admin::add_integration(&mut *self.acquire().await?, new).await
     }
@@ -227,6 +240,13 @@ impl Store for SqliteStore {
         links: &[DeviceLink],
     ) -> Result<LinkReceipt, StoreError> {
         admin::link_devices(&mut *self.acquire().await?, integration, links).await
+    }
+
+    async fn freshness(
+        &self,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Vec<IntegrationFreshness>, StoreError> {
+        freshness::count(&mut *self.acquire().await?, now).await
     }
 
     async fn devices(&self, filter: &DeviceFilter) -> Result<Vec<DeviceRow>, StoreError> {

@@ -153,6 +153,12 @@ pub(super) async fn devices(
          FROM device_connections \
          WHERE (?1 IS NULL OR tenant_id = ?1) AND (?2 IS NULL OR carrier_integration_id = ?2) \
            AND (?3 IS NULL OR (tenant_id, device_id) > (?3, ?4)) \
+           AND (?6 IS NULL OR instr(lower(device_id), ?6) > 0 \
+                OR instr(lower(carrier_device_id), ?6) > 0 OR instr(lower(sim_iccid), ?6) > 0) \
+           AND (?7 IS NULL OR carrier_device_id IS NOT NULL AND \
+                CASE WHEN unixepoch(data_used_updated_at) IS NULL THEN 'never' \
+                     WHEN unixepoch(data_used_updated_at) < ?8 THEN 'stale' \
+                     ELSE 'fresh' END = ?7) \
          ORDER BY tenant_id, device_id LIMIT ?5",
     )
     .bind(filter.tenant_id.as_ref().map(TenantId::as_str))
@@ -160,6 +166,10 @@ pub(super) async fn devices(
     .bind(after.map(|(tenant, _)| tenant))
     .bind(after.map(|(_, device)| device))
     .bind(i64::from(filter.limit))
+    // SQLite's lower() knows ASCII only.
+    .bind(filter.search.as_deref().map(str::to_ascii_lowercase))
+    .bind(filter.freshness.map(|(freshness, _)| freshness.as_str()))
+    .bind(filter.freshness.map(|(_, since)| since.timestamp()))
     .fetch_all(connection)
     .await
     .map_err(|e| classify(&e))?;

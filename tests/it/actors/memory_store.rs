@@ -12,8 +12,8 @@ use carrier_sync::device::{
 use carrier_sync::integration::IntegrationRow;
 use carrier_sync::runs::{RunFilter, RunRow, SyncRecord};
 use carrier_sync::store::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
-    NotRecorded, SecretReplacement, Store, StoreError,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, IntegrationFreshness, LeaseLost,
+    LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError,
 };
 use tokio::time::Instant;
 
@@ -161,6 +161,17 @@ impl Store for MemoryStore {
         _: &IntegrationId,
         _: &[DeviceLink],
     ) -> Result<LinkReceipt, StoreError> {
+        unimplemented!("not needed")
+    }
+
+    async fn freshness(
+        &self,
+        _: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Vec<IntegrationFreshness>, StoreError> {
+        unimplemented!("not needed")
+    }
+
+    async fn set_sync_enabled(&self, _: &IntegrationId, _: bool) -> Result<(), StoreError> {
         unimplemented!("not needed")
     }
 

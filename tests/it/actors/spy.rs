@@ -10,8 +10,8 @@ use carrier_sync::device::{
 use carrier_sync::integration::IntegrationRow;
 use carrier_sync::runs::{RunFilter, RunRow, SyncRecord};
 use carrier_sync::store::{
-    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, LeaseLost, LinkReceipt, NewIntegration,
-    NotRecorded, SecretReplacement, Store, StoreError,
+    DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, IntegrationFreshness, LeaseLost,
+    LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError,
 };
 use tokio::sync::Semaphore;
 
@@ -186,6 +186,21 @@ impl Store for Spy {
         links: &[DeviceLink],
     ) -> Result<LinkReceipt, StoreError> {
         self.inner.link_devices(integration, links).await
+    }
+
+    async fn freshness(
+        &self,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Vec<IntegrationFreshness>, StoreError> {
+        self.inner.freshness(now).await
+    }
+
+    async fn set_sync_enabled(
+        &self,
+        id: &IntegrationId,
+        sync_enabled: bool,
+    ) -> Result<(), StoreError> {
+        self.inner.set_sync_enabled(id, sync_enabled).await
     }
 
     async fn devices(&self, filter: &DeviceFilter) -> Result<Vec<DeviceRow>, StoreError> {

@@ -399,3 +399,32 @@ pub async fn migrating_again_keeps_every_row(fleet: &Fleet) {
     fleet.service.check(false).await.unwrap();
     assert_eq!(fleet.devices("t").await, before);
 }
+
+/// Asked of the service's own role: operators ask the service, not the database.
+pub async fn the_service_switches_a_timer_off_and_on_and_changes_nothing_else(fleet: &Fleet) {
+    fleet.account("t", "i", 1).await;
+    fleet.account("u", "j", 1).await;
+    let before = format!("{:?}", fleet.service.integrations().await.unwrap());
+    for enabled in [false, false, true] {
+        let done = fleet
+            .service
+            .set_sync_enabled(&integration("i"), enabled)
+            .await;
+        done.unwrap();
+        let rows = fleet.service.integrations().await.unwrap();
+        let now: Vec<_> = rows.iter().map(|row| row.sync_enabled).collect();
+        assert_eq!(now, [enabled, true]);
+    }
+    assert_eq!(
+        format!("{:?}", fleet.service.integrations().await.unwrap()),
+        before
+    );
+    let unknown = fleet
+        .service
+        .set_sync_enabled(&integration("k"), true)
+        .await;
+    assert!(
+        matches!(unknown, Err(StoreError::Invalid(_))),
+        "{unknown:?}"
+    );
+}

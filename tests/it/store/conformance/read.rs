@@ -1,6 +1,9 @@
 //! Promises about what is read.
 
+use carrier_sync::device::freshness::fresh_since;
+use carrier_sync::device::{Freshness, FreshnessCounts};
 use carrier_sync::store::{DeviceFilter, StoreError};
+use chrono::{SecondsFormat, TimeDelta};
 
 use crate::store::fleet::*;
 
@@ -130,4 +133,91 @@ pub async fn devices_are_listed_in_pages_without_gap_or_repetition(fleet: &Fleet
         fleet.admin.devices(&endless).await,
         Err(StoreError::Invalid(_))
     ));
+}
+
+pub async fn devices_are_found_by_a_part_of_any_of_their_names(fleet: &Fleet) {
+    fleet.account("t", "i", 3).await;
+    fleet
+        .execute(
+            "UPDATE device_connections SET sim_iccid = '8931 440%ABC' WHERE device_id = 'd0001'; \
+             UPDATE device_connections SET carrier_device_id = 'SIM_7' WHERE device_id = 'd0002'",
+        )
+        .await;
+    for (search, found) in [
+        ("D000", &["d0000", "d0001", "d0002"][..]),
+        ("440%a", &["d0001"]),
+        ("m_7", &["d0002"]),
+        ("440_", &[]),
+        ("d0001\n", &[]),
+    ] {
+        let filter = DeviceFilter {
+            tenant_id: Some(tenant("t")),
+            search: Some(search.to_owned()),
+            limit: 10,
+            ..DeviceFilter::default()
+        };
+        let devices = fleet.service.devices(&filter).await.unwrap();
+        let devices: Vec<_> = devices.iter().map(|row| row.device_id.as_str()).collect();
+        assert_eq!(devices, found, "{search}");
+    }
+}
+
+pub async fn devices_are_counted_and_listed_by_the_age_of_their_usage(fleet: &Fleet) {
+    let now = at(1);
+    for (id, minutes) in [("hourly", 60), ("daily", 1_440)] {
+        fleet.account(&format!("t-{id}"), id, 4).await;
+        fleet
+            .execute(&format!(
+                "UPDATE carrier_integrations SET sync_interval_minutes = {minutes} WHERE id = '{id}'"
+            ))
+            .await;
+        // Three hours and ten minutes are what an hourly one may be old.
+        for (device, age_minutes) in [("d0000", 189), ("d0001", 191), ("d0002", 4_331)] {
+            let read = now - TimeDelta::minutes(age_minutes);
+            let read = read.to_rfc3339_opts(SecondsFormat::Micros, true);
+            fleet
+                .execute(&format!(
+                    "UPDATE device_connections SET data_used_updated_at = '{read}' \
+                     WHERE tenant_id = 't-{id}' AND device_id = '{device}'"
+                ))
+                .await;
+        }
+    }
+    fleet
+        .execute(
+            "INSERT INTO device_connections (tenant_id, device_id, carrier_integration_id) \
+             VALUES ('t-hourly', 'unlinked', 'hourly')",
+        )
+        .await;
+    fleet.bare_account("t", "empty").await;
+    let mut counts = fleet.service.freshness(now).await.unwrap();
+    counts.sort_by(|a, b| a.integration_id.cmp(&b.integration_id));
+    let told: Vec<_> = counts
+        .iter()
+        .map(|told| (told.integration_id.as_str(), told.devices))
+        .collect();
+    let count = |fresh, stale, never| FreshnessCounts {
+        fresh,
+        stale,
+        never,
+    };
+    assert_eq!(
+        told,
+        [("daily", count(2, 1, 1)), ("hourly", count(1, 2, 1))]
+    );
+    for (freshness, found) in [
+        (Freshness::Fresh, &["d0000"][..]),
+        (Freshness::Stale, &["d0001", "d0002"]),
+        (Freshness::Never, &["d0003"]),
+    ] {
+        let filter = DeviceFilter {
+            integration_id: Some(integration("hourly")),
+            freshness: Some((freshness, fresh_since(now, 60))),
+            limit: 10,
+            ..DeviceFilter::default()
+        };
+        let devices = fleet.service.devices(&filter).await.unwrap();
+        let devices: Vec<_> = devices.iter().map(|row| row.device_id.as_str()).collect();
+        assert_eq!(devices, found, "{freshness:?}");
+    }
 }
