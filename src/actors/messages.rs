@@ -33,6 +33,30 @@ pub struct SyncNow;
 #[rtype(result = "()")]
 pub struct Drain;
 
+/// To the supervisor: the integrations in the database have changed, look at them soon. Many of these at once
+/// cost few looks, and one that comes while a look is under way leads to another look after it.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct LookNow;
+
+/// To the supervisor: sync this integration now, whatever its timer says.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "SyncAnswer")]
+pub struct SyncIntegration(pub IntegrationId);
+
+/// What came of [`SyncIntegration`], named by what whoever asked does next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SyncAnswer {
+    /// Watch it: the sync begins as soon as there is a slot.
+    Begun,
+    /// Wait for the one that is under way; no other was begun.
+    UnderWay,
+    /// Have its row changed first: it cannot be synced as it is, for this reason.
+    Misconfigured(String),
+    /// Ask another process: this one does not have the integration.
+    NotHere,
+}
+
 /// To the supervisor: an integration's actor has ended.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

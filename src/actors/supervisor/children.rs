@@ -262,7 +262,7 @@ impl Supervisor {
             integration.id = %id, %reason, state = state.as_str(),
             wait_ms = wait.as_millis(), "an integration's actor has died"
         );
-        let restarts = child.restarts.total();
+        let (restarts, life) = (child.restarts.total(), child.life);
         self.parts.board.update(
             &ActorName::Integration(id.clone()),
             self.parts.clock.now(),
@@ -274,7 +274,13 @@ impl Supervisor {
             },
         );
         let id = id.clone();
-        ctx.run_later(wait, move |supervisor, ctx| supervisor.start(&id, ctx));
+        ctx.run_later(wait, move |supervisor, ctx| {
+            // Else it was started meanwhile, and a death since then has its own wait.
+            let child = supervisor.children.get(&id);
+            if child.is_some_and(|child| child.life == life) {
+                supervisor.start(&id, ctx);
+            }
+        });
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use tokio::time::Instant;
 
 use super::{Supervisor, SupervisorParts};
 use crate::device::IntegrationId;
@@ -20,11 +21,12 @@ const SLOW_LOOK: Duration = Duration::from_secs(2);
 impl Supervisor {
     pub(super) fn discover(&mut self, ctx: &mut Context<Self>) {
         self.next_look = None;
-        if self.draining {
+        if self.draining || self.is_looking {
             return;
         }
         self.looks += 1;
         self.is_looking = true;
+        self.looked_at = Some(Instant::now());
         let (parts, prepared) = (self.parts.clone(), self.prepared);
         let slow = ctx.run_later(SLOW_LOOK, |supervisor, _| supervisor.still_looking());
         let look = tokio::spawn(async move { look(&parts, prepared).await });
@@ -33,7 +35,12 @@ impl Supervisor {
             let found = joined
                 .unwrap_or_else(|error| Err(StoreError::Rejected(format!("discovery: {error}"))));
             supervisor.is_looking = false;
+            let asked_again = std::mem::take(&mut supervisor.look_again);
             let next = match found {
+                Ok(rows) if asked_again => {
+                    let next = supervisor.found(rows, ctx);
+                    next.min(supervisor.soonest_look())
+                }
                 Ok(rows) => supervisor.found(rows, ctx),
                 Err(error) => supervisor.not_found(&error),
             };
@@ -46,10 +53,11 @@ impl Supervisor {
         if self.is_looking {
             return;
         }
-        if let Some(planned) = self.next_look.take() {
+        if let Some((planned, _)) = self.next_look.take() {
             ctx.cancel_future(planned);
         }
-        self.next_look = Some(ctx.run_later(wait, Self::discover));
+        let timer = ctx.run_later(wait, Self::discover);
+        self.next_look = Some((timer, Instant::now() + wait));
     }
 
     /// A database that is away is noticed only when the patience of a connection ends; the operator

@@ -9,11 +9,13 @@
 //! |---|---|
 //! | `discovery.rs` | looking at the database, comparing, adapting |
 //! | `children.rs` | the lives of integrations' actors |
+//! | `requests.rs` | what others ask for out of turn: a look, a sync |
 //! | `sharing.rs` | which integrations are this process's, where several share them |
 //! | `writer_watch.rs` | the lives of the writer |
 
 mod children;
 mod discovery;
+mod requests;
 pub(crate) mod sharing;
 mod writer_watch;
 
@@ -24,6 +26,7 @@ use std::time::Duration;
 
 use actix::{Actor, Context, Handler, ResponseFuture, SpawnHandle};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::keeper::LeaseKeeper;
 use super::messages::{ChildExited, Drain, WriterExited};
@@ -90,8 +93,12 @@ pub struct Supervisor {
     /// Discoveries begun.
     looks: u64,
     is_looking: bool,
-    /// The timer of the next discovery.
-    next_look: Option<SpawnHandle>,
+    /// When the last discovery began.
+    looked_at: Option<Instant>,
+    /// A discovery was asked for while one was under way, which may have read before the change.
+    look_again: bool,
+    /// The timer of the next discovery, and when it ends.
+    next_look: Option<(SpawnHandle, Instant)>,
     /// What is ours of the integrations; `None`: all of them.
     sharing: Option<Sharing>,
     draining: bool,
@@ -112,6 +119,8 @@ impl Supervisor {
             failures: 0,
             looks: 0,
             is_looking: false,
+            looked_at: None,
+            look_again: false,
             next_look: None,
             draining: false,
         }

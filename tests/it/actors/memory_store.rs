@@ -26,6 +26,10 @@ pub struct MemoryStore {
     pub reading_takes: Duration,
     /// Syncs that read now, and the most there ever were.
     pub reading: Mutex<(usize, usize)>,
+    /// When each look at the integrations began.
+    pub looks: Mutex<Vec<Instant>>,
+    /// How long the answer to a look is on its way; it holds what was there before.
+    pub looking_takes: Duration,
 }
 
 /// An account without devices, due at once.
@@ -70,7 +74,12 @@ impl Store for MemoryStore {
     }
 
     async fn integrations(&self) -> Result<Vec<IntegrationRow>, StoreError> {
-        Ok(self.rows.lock().unwrap().clone())
+        self.looks.lock().unwrap().push(Instant::now());
+        let rows = self.rows.lock().unwrap().clone();
+        if !self.looking_takes.is_zero() {
+            tokio::time::sleep(self.looking_takes).await;
+        }
+        Ok(rows)
     }
 
     async fn linked_devices(

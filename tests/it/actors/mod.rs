@@ -9,6 +9,7 @@ mod killer_clock;
 mod memory_store;
 mod misconfigured;
 mod panics;
+mod requests;
 mod restarts;
 mod secrets;
 mod slots;

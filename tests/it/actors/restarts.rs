@@ -17,7 +17,7 @@ use super::{Service, World, account, until};
 use crate::fleet::{self, in_system};
 
 /// Time passes only when nothing is left to do at the moment.
-fn with_paused_time<T>(test: impl Future<Output = T>) -> T {
+pub fn with_paused_time<T>(test: impl Future<Output = T>) -> T {
     let runtime = || {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
