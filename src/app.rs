@@ -6,6 +6,7 @@
 //!        ─► Board, Clock, slots ┘             └─► attempts at once       (`sync_once`)
 //! ```
 
+mod control;
 mod round;
 
 use std::sync::Arc;
@@ -33,12 +34,15 @@ use crate::manifests::Manifests;
 use crate::secrets::{KeyFileError, Opener};
 use crate::shutdown::{Drained, Stop, drain_within};
 use crate::status::server::{Readiness, ServerParts};
-use crate::status::{Board, StatusServer};
+use crate::status::{Board, Fleet, StatusServer};
 use crate::store::leases::Leases;
 use crate::store::queue::BatchPolicy;
 use crate::store::retry::RetryPolicy;
-use crate::store::{SoleUse, Store, StoreError, StoreOptions, connect, connect_leases, sole_use};
+use crate::store::{
+    SoleUse, Store, StoreError, StoreOptions, connect, connect_leases, reader, sole_use,
+};
 use crate::sync::{CarrierSettings, JobBuilder, SyncPolicy};
+use control::ServiceControl;
 
 /// Messages an actor may have waiting; back-pressure comes from replies, not from this.
 const MAILBOX: usize = 64;
@@ -97,6 +101,10 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// How processes share the database; `None`: one has it to itself.
     leases: Option<Arc<dyn Leases>>,
+    /// The same database for those who look, by connections of their own.
+    reader: Arc<dyn Store>,
+    /// What operators may ask of the service.
+    control: Arc<ServiceControl>,
     /// Who may sync at once.
     slots: Arc<SyncSlots>,
     config: Config,
@@ -132,8 +140,11 @@ impl App {
             manifests: Manifests::of(config.custom.manifests.clone()),
         };
         let options = store_options(&config);
+        let store = connect(&options)?;
         Ok(Self {
-            store: connect(&options)?,
+            reader: reader(&options, &store)?,
+            control: Arc::new(ServiceControl::new(Arc::clone(&store))),
+            store,
             leases: connect_leases(&options, config.leases.heartbeat)?,
             builder: Arc::new(builder),
             board: Arc::new(Board::new(config.health.max_integrations)),
@@ -187,6 +198,13 @@ impl App {
                 runtime: tokio::runtime::Handle::current(),
                 last: tokio::sync::Mutex::default(),
             },
+            fleet: Fleet::new(
+                Arc::clone(&self.reader),
+                Arc::clone(&self.board),
+                Arc::clone(&self.clock),
+                tokio::runtime::Handle::current(),
+            ),
+            control: Arc::<ServiceControl>::clone(&self.control),
             max_integrations: config.max_integrations,
             token: config.token.clone(),
         };
@@ -209,6 +227,7 @@ impl App {
         let (supervisor, _) = spawn_watched(supervisor, MAILBOX, |reason| {
             let _ = exited.send(reason);
         });
+        self.control.serve(supervisor.clone());
         let _beat = AbortOnDropHandle::new(tokio::spawn(self.log_health_on_a_beat()));
         let reason = tokio::select! {
             () = stop.asked.cancelled() => None,
@@ -223,6 +242,7 @@ impl App {
             if let Some(leases) = &self.leases {
                 leases.close().await;
             }
+            self.reader.close().await;
             self.store.close().await;
         })
         .await;

@@ -27,7 +27,7 @@
 //! * [`manifests`]: the folder of manifests that describe custom carriers.
 //! * [`secrets`]: credentials sealed with a key that is not in the database.
 //! * [`status`]: each actor's last word, for logs and pages; it survives the actor.
-//! * [`device`], [`integration`], [`tenure`], [`budget`], [`runs`], [`clock`]: the vocabulary that all of them speak.
+//! * [`device`], [`integration`], [`tenure`], [`budget`], [`runs`], [`clock`], [`words`]: the vocabulary that all of them speak.
 //! * [`simulator`]: a carrier in a box, the witness of tests, benches and the demo. Knows none of the
 //!   above.
 //!
@@ -55,3 +55,4 @@ pub mod store;
 pub mod supervision;
 pub mod sync;
 pub mod tenure;
+pub mod words;

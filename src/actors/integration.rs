@@ -97,6 +97,10 @@ impl IntegrationActor {
 
     fn wait(&mut self, delay: Duration, ctx: &mut Context<Self>) {
         self.due = Instant::now() + delay;
+        let due = chrono::TimeDelta::from_std(delay)
+            .ok()
+            .and_then(|delay| self.parts.clock.now().checked_add_signed(delay));
+        self.post(|status| status.next_sync_at = due);
         self.timer = Some(ctx.run_later(delay, |actor, ctx| {
             actor.timer = None;
             actor.queue(ctx);

@@ -17,6 +17,7 @@ pub mod attempt;
 pub mod call_book;
 pub mod integration;
 pub mod keeper;
+mod limiter_watch;
 pub mod messages;
 pub mod round;
 pub mod slots;

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use secrecy::{ExposeSecret, SecretString};
+
 use super::{CliError, Output};
 use crate::app::App;
 use crate::config::DatabaseUrl;
@@ -35,6 +37,32 @@ pub(super) struct Tenant {
     pub(super) in_bulk: bool,
 }
 
+/// An account that is broken on purpose.
+pub(super) struct Broken {
+    /// Its integration.
+    pub(super) id: IntegrationId,
+    /// The key that mends it. Of a simulated carrier, so it may be shown.
+    pub(super) right_key: SecretString,
+}
+
+/// What the demo plays with.
+pub(super) struct Scene<'a> {
+    /// Devices of the fleet.
+    pub(super) devices: u32,
+    /// How long it plays.
+    pub(super) duration: Duration,
+    /// The carrier.
+    pub(super) simulator: &'a Simulator,
+    /// The fleet's database.
+    pub(super) database: &'a Path,
+    /// Where the status page is.
+    pub(super) page: Option<String>,
+    /// What opens its actions.
+    pub(super) token: SecretString,
+    /// What a watcher can mend.
+    pub(super) broken: Broken,
+}
+
 /// What was last told of a tenant.
 struct Told {
     runs: u64,
@@ -52,29 +80,41 @@ pub(super) struct Story {
 
 impl Story {
     /// Tells what is there.
-    pub(super) fn begin(
-        (devices, duration): (u32, Duration),
-        simulator: &Simulator,
-        database: &Path,
-        tenants: Vec<Tenant>,
-    ) -> Result<Self, CliError> {
+    pub(super) fn begin(scene: &Scene<'_>, tenants: Vec<Tenant>) -> Result<Self, CliError> {
         let mut output = Output::stdout();
         output.line(format_args!(
-            "carrier-sync demo: {devices} devices of {} tenants, for {} (Ctrl-C ends it)",
+            "carrier-sync demo: {} devices of {} tenants, for {} (Ctrl-C ends it)",
+            scene.devices,
             tenants.len(),
-            humantime::format_duration(duration)
+            humantime::format_duration(scene.duration)
         ))?;
         output.line(format_args!(
             "  carrier   {} (simulated Hologram)",
-            simulator.base_url()
+            scene.simulator.base_url()
         ))?;
-        output.line(format_args!("  database  {}", database.display()))?;
+        output.line(format_args!("  database  {}", scene.database.display()))?;
+        if let Some(page) = &scene.page {
+            output.line(format_args!("  status    {page}"))?;
+            output.line(format_args!(
+                "            to sync now, pause and resume there, sign in with {}",
+                scene.token.expose_secret()
+            ))?;
+        }
         output.line("  every account may make 10 calls per second; each syncs once a minute")?;
         if tenants.iter().any(|tenant| !tenant.in_bulk) {
             output.line(
                 "  the last tenant has no account id: its devices are asked for one by one",
             )?;
         }
+        output.line("  one more account is broken on purpose; the status page tells what is wrong. To mend it:")?;
+        output.line(format_args!(
+            "    echo {} | carrier-sync integrations set {} --api-key-file - --database-url {}",
+            scene.broken.right_key.expose_secret(),
+            scene.broken.id,
+            DatabaseUrl::sqlite_file(scene.database)
+                .secret()
+                .expose_secret(),
+        ))?;
         output.line("")?;
         output.line(heading())?;
         output.flush()?;
@@ -140,6 +180,7 @@ impl Story {
 
     fn line(&self, id: &IntegrationId, status: &ActorStatus) -> String {
         let tenant = self.tenants.iter().find(|tenant| tenant.id == *id);
+        let name = tenant.map_or(id.as_str(), |tenant| tenant.name.as_str());
         let outcome = match (status.state, status.last_outcome) {
             (ActorState::Syncing, _) | (_, None) => "syncing",
             (_, Some(outcome)) => outcome.as_str(),
@@ -147,7 +188,7 @@ impl Story {
         format!(
             "{:>6.1} s  {:<12} {:<8} {:>8} of {:<8} {:>6}  {}",
             self.began.elapsed().as_secs_f64(),
-            tenant.map_or("?", |tenant| tenant.name.as_str()),
+            name,
             outcome,
             status.synced,
             status.devices,

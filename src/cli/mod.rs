@@ -3,7 +3,6 @@
 //! Each command has a file with its arguments, its help and one function. Commands that administer
 //! run on a small runtime made here; the service's commands make their own.
 
-mod age;
 mod check;
 mod database;
 mod demo;

@@ -1,6 +1,7 @@
 //! What is known of one actor: its name, its state, its figures.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -84,6 +85,8 @@ pub struct ActorStatus {
     pub state: ActorState,
     /// Why, where the state needs a reason.
     pub reason: Option<String>,
+    /// Since when it does that.
+    pub since: Option<DateTime<Utc>>,
     /// Owner of the account, for an integration.
     pub tenant_id: Option<TenantId>,
     /// Carrier of the account, for an integration.
@@ -116,6 +119,53 @@ pub struct ActorStatus {
     pub calls_left_today: Option<u64>,
     /// The same of the month's.
     pub calls_left_this_month: Option<u64>,
+    /// When its next sync is due, by its timer; it may have to wait for a slot then.
+    pub next_sync_at: Option<DateTime<Utc>>,
+    /// The steady rate that is configured for its account.
+    pub calls_per_second: Option<f64>,
+    /// How its account's limiter stands, whenever someone looks.
+    pub limiter: Option<LimiterWatch>,
+}
+
+/// How an account's limiter stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimiterFigures {
+    /// How long the account must still be silent; `None`: it need not.
+    pub paused_for: Option<Duration>,
+    /// Permits that a call takes: 1 at full pace, more after the carrier said "too fast".
+    pub permits_per_call: u32,
+    /// Calls that wait for a permit.
+    pub waiting: usize,
+}
+
+/// A limiter that can be looked at; looking asks no actor and holds nobody up.
+pub trait ReadLimiter: fmt::Debug + Send + Sync {
+    /// How it stands now.
+    fn read(&self) -> LimiterFigures;
+}
+
+/// A limiter to look at, whatever has become of the actor that uses it.
+#[derive(Debug, Clone)]
+pub struct LimiterWatch(Arc<dyn ReadLimiter>);
+
+impl LimiterWatch {
+    /// Looks at this one.
+    #[must_use]
+    pub fn new(limiter: Arc<dyn ReadLimiter>) -> Self {
+        Self(limiter)
+    }
+
+    /// How it stands now.
+    #[must_use]
+    pub fn read(&self) -> LimiterFigures {
+        self.0.read()
+    }
+}
+
+impl PartialEq for LimiterWatch {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Default for ActorStatus {
@@ -123,6 +173,7 @@ impl Default for ActorStatus {
         Self {
             state: ActorState::Idle,
             reason: None,
+            since: None,
             tenant_id: None,
             carrier: None,
             interval: None,
@@ -139,6 +190,9 @@ impl Default for ActorStatus {
             calls_made: 0,
             calls_left_today: None,
             calls_left_this_month: None,
+            next_sync_at: None,
+            calls_per_second: None,
+            limiter: None,
         }
     }
 }

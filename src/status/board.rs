@@ -41,7 +41,12 @@ impl Board {
         let (before, after, is_routine) = {
             let mut actors = self.lock();
             if !actors.contains_key(name) {
-                actors.insert(name.clone(), ActorStatus::default());
+                let since = Some(now);
+                let status = ActorStatus {
+                    since,
+                    ..ActorStatus::default()
+                };
+                actors.insert(name.clone(), status);
             }
             let is_crowd = integrations(&actors) > self.max_told;
             let Some(status) = actors.get_mut(name) else {
@@ -52,6 +57,7 @@ impl Board {
             if status.state == before {
                 return;
             }
+            status.since = Some(now);
             let is_routine = is_crowd
                 && matches!(name, ActorName::Integration(_))
                 && before.is_well()

@@ -5,11 +5,19 @@ use prometheus::{GaugeVec, IntGaugeVec, Opts, Registry};
 
 use super::actor::{ActorName, ActorState, ActorStatus};
 use super::metrics::registered;
+use crate::device::{Freshness, FreshnessCounts};
 use crate::integration::Outcome;
 
 /// The board's figures, in families of this moment.
-pub(super) fn of(actors: &[(ActorName, ActorStatus)], max_integrations: usize) -> Registry {
+pub(super) fn of(
+    actors: &[(ActorName, ActorStatus)],
+    devices: Option<FreshnessCounts>,
+    max_integrations: usize,
+) -> Registry {
     let registry = Registry::new();
+    if let Some(devices) = devices {
+        by_freshness(&registry, devices);
+    }
     let gauge = |name: &str, help: &str, labels: &[&str]| {
         registered(&registry, IntGaugeVec::new(Opts::new(name, help), labels))
     };
@@ -79,6 +87,25 @@ pub(super) fn of(actors: &[(ActorName, ActorStatus)], max_integrations: usize) -
         one_by_one(&registry, integrations);
     }
     registry
+}
+
+fn by_freshness(registry: &Registry, devices: FreshnessCounts) {
+    let family = IntGaugeVec::new(
+        Opts::new(
+            "carrier_sync_devices_by_freshness",
+            "Linked devices of the whole database by the age of their usage, as they were counted last.",
+        ),
+        &["freshness"],
+    );
+    let family = registered(registry, family);
+    for (freshness, count) in [
+        (Freshness::Fresh, devices.fresh),
+        (Freshness::Stale, devices.stale),
+        (Freshness::Never, devices.never),
+    ] {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        family.with_label_values(&[freshness.as_str()]).set(count);
+    }
 }
 
 fn one_by_one<'a>(

@@ -11,6 +11,7 @@ use prometheus::{
 
 use super::actor::{ActorName, ActorStatus};
 use super::gauges;
+use crate::device::FreshnessCounts;
 use crate::integration::Outcome;
 
 /// Seconds; a sync may wait for a carrier's limits for hours.
@@ -213,9 +214,14 @@ impl Metrics {
     /// Everything, with what `actors` have said last; up to `max_integrations` of them one by one, beyond it
     /// none.
     #[must_use]
-    pub fn text(&self, actors: &[(ActorName, ActorStatus)], max_integrations: usize) -> String {
+    pub fn text(
+        &self,
+        actors: &[(ActorName, ActorStatus)],
+        devices: Option<FreshnessCounts>,
+        max_integrations: usize,
+    ) -> String {
         let mut families = self.registry.gather();
-        families.extend(gauges::of(actors, max_integrations).gather());
+        families.extend(gauges::of(actors, devices, max_integrations).gather());
         families.sort_by(|a, b| a.name().cmp(b.name()));
         let mut text = Vec::new();
         sound(TextEncoder::new().encode(&families, &mut text));
@@ -274,7 +280,12 @@ mod tests {
             integration(1, ActorState::Idle),
             integration(2, ActorState::Parked),
         ];
-        let text = metrics.text(&actors, 2);
+        let devices = FreshnessCounts {
+            fresh: 5,
+            stale: 2,
+            never: 1,
+        };
+        let text = metrics.text(&actors, Some(devices), 2);
         assert_tells(
             &text,
             &[
@@ -293,6 +304,9 @@ mod tests {
                 "carrier_sync_integrations_last_outcome{outcome=\"never\"} 2",
                 "carrier_sync_devices{what=\"linked\"} 20",
                 "carrier_sync_devices{what=\"synced\"} 14",
+                "carrier_sync_devices_by_freshness{freshness=\"fresh\"} 5",
+                "carrier_sync_devices_by_freshness{freshness=\"stale\"} 2",
+                "carrier_sync_devices_by_freshness{freshness=\"never\"} 1",
                 "carrier_sync_actor_restarts{actor=\"integration\"} 2",
                 "carrier_sync_integration_state{carrier=\"hologram\",integration=\"i2\",state=\"parked\",\
                  tenant=\"<a \\\"b\\\"\\\\>\"} 1",
@@ -303,8 +317,10 @@ mod tests {
     #[test]
     fn of_many_integrations_none_is_told_one_by_one() {
         let actors: Vec<_> = (0..3).map(|n| integration(n, ActorState::Idle)).collect();
-        let text = Metrics::default().text(&actors, 2);
+        let text = Metrics::default().text(&actors, None, 2);
         assert!(!text.contains("integration=\""), "{text}");
+        // Not counted is not zero.
+        assert!(!text.contains("by_freshness"), "{text}");
         assert_tells(&text, &["carrier_sync_integrations{state=\"idle\"} 3"]);
     }
 }

@@ -6,14 +6,18 @@
 pub mod actor;
 pub mod address;
 pub mod board;
+pub mod control;
+pub mod fleet;
 mod gauges;
 pub mod health;
 pub mod metrics;
 pub mod server;
 pub mod summary;
 
-pub use actor::{ActorName, ActorState, ActorStatus};
+pub use actor::{ActorName, ActorState, ActorStatus, LimiterFigures, LimiterWatch, ReadLimiter};
 pub use address::Address;
 pub use board::Board;
+pub use control::{Control, SyncAsked};
+pub use fleet::Fleet;
 pub use metrics::Metrics;
 pub use server::StatusServer;

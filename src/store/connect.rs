@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::leases::Leases;
 use super::postgres::{PostgresLeases, PostgresStore};
-use super::sqlite::{SoleUse, SqliteStore};
+use super::sqlite::{self, SoleUse, SqliteStore};
 use super::{Store, StoreError};
 use crate::runs::Retention;
 
@@ -46,6 +46,28 @@ pub fn connect(options: &StoreOptions) -> Result<Arc<dyn Store>, StoreError> {
             describe(scheme)
         ))),
     }
+}
+
+/// Connections of those who look, besides [`StoreOptions::max_connections`].
+const READERS: u32 = 2;
+
+/// The same database by other connections, for those who look: they hold none up that work. A database in memory
+/// is its connection, so there it is `store` itself.
+///
+/// # Errors
+/// [`StoreError::Invalid`] when the URL is not one of a store.
+pub fn reader(
+    options: &StoreOptions,
+    store: &Arc<dyn Store>,
+) -> Result<Arc<dyn Store>, StoreError> {
+    if sqlite::is_in_memory(options.url.expose_secret()) {
+        return Ok(Arc::clone(store));
+    }
+    connect(&StoreOptions {
+        // Of the store's, one is the leases'.
+        max_connections: READERS + 1,
+        ..options.clone()
+    })
 }
 
 /// How processes share this database; `None` where one process has it to itself (SQLite). Connects to

@@ -26,7 +26,7 @@ use crate::device::{
 use crate::integration::{IntegrationRow, SecretColumn};
 use crate::runs::{RunFilter, RunRow, SyncRecord};
 
-pub use connect::{StoreOptions, connect, leases as connect_leases, sole_use};
+pub use connect::{StoreOptions, connect, leases as connect_leases, reader, sole_use};
 pub use sqlite::SoleUse;
 
 /// A year: beyond it an interval is a typing error.

@@ -13,6 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("tenure", &[]),
     ("device", &["tenure"]),
     ("clock", &[]),
+    ("words", &[]),
     ("budget", &["device", "tenure"]),
     ("integration", &["device"]),
     ("secrets", &["device", "integration"]),
@@ -29,7 +30,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "store",
         &["budget", "device", "integration", "runs", "tenure"],
     ),
-    ("status", &["device", "integration", "clock", "store"]),
+    (
+        "status",
+        &["device", "integration", "clock", "runs", "store", "words"],
+    ),
     // Files of the operator's, read into carriers.
     ("manifests", &["carriers"]),
     (
@@ -114,6 +118,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "integration",
             "tenure",
             "clock",
+            "words",
         ],
     ),
     ("lib", &[]),
@@ -130,9 +135,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reqwest", &["client"]),
     ("rustls", &["client"]),
     ("chacha20poly1305", &["secrets"]),
-    ("sha2", &["secrets"]),
+    // Credentials; what a browser may run, named by its hash.
+    ("sha2", &["secrets", "status"]),
     ("governor", &["client"]),
     ("prometheus", &["status"]),
+    ("maud", &["status"]),
+    ("utoipa", &["status"]),
     ("subtle", &["status"]),
     ("clap", &["cli", "config"]),
     ("indicatif", &["cli"]),

@@ -5,11 +5,29 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use async_trait::async_trait;
+use carrier_sync::device::IntegrationId;
+use carrier_sync::status::control::{Control, NotDone, SyncAsked};
 use carrier_sync::status::server::{Readiness, ServerParts};
-use carrier_sync::status::{Board, StatusServer};
+use carrier_sync::status::{Board, Fleet, StatusServer};
 use tokio_util::sync::CancellationToken;
 
 use crate::fleet;
+
+/// A service that cannot be asked.
+#[derive(Debug)]
+struct Nobody;
+
+#[async_trait]
+impl Control for Nobody {
+    async fn sync_now(&self, _: &IntegrationId) -> Result<SyncAsked, NotDone> {
+        Ok(SyncAsked::Nobody)
+    }
+
+    async fn set_sync_enabled(&self, _: &IntegrationId, _: bool) -> Result<(), NotDone> {
+        Ok(())
+    }
+}
 
 fn get(address: &str, path: &str) -> String {
     let mut connection = TcpStream::connect(address).unwrap();
@@ -29,15 +47,23 @@ fn a_service_that_is_stuck_lives_and_is_told_to_be() {
         .enable_all()
         .build()
         .unwrap();
+    let board = Arc::new(Board::new(10));
     let parts = ServerParts {
         readiness: Readiness {
             store: Arc::clone(&app.store),
             allow_privileged_role: true,
-            board: Arc::new(Board::new(10)),
+            board: Arc::clone(&board),
             stopping: CancellationToken::new(),
             runtime: service.handle().clone(),
             last: tokio::sync::Mutex::default(),
         },
+        fleet: Fleet::new(
+            Arc::clone(&app.store),
+            board,
+            Arc::clone(&app.clock),
+            service.handle().clone(),
+        ),
+        control: Arc::new(Nobody),
         max_integrations: 10,
         token: None,
     };

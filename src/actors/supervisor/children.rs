@@ -14,7 +14,7 @@ use crate::actors::writer_handle::WriterHandle;
 use crate::device::IntegrationId;
 use crate::integration::{IntegrationRow, Outcome};
 use crate::runs::SyncRecord;
-use crate::status::{ActorName, ActorState};
+use crate::status::{ActorName, ActorState, LimiterWatch};
 use crate::supervision::{Decision, ExitReason, RestartPolicy, Restarts};
 use crate::sync::build::interval;
 use crate::sync::{Misconfigured, schedule};
@@ -161,6 +161,9 @@ impl Supervisor {
             .get(id)
             .map_or(0, |child| child.restarts.total());
         let (carrier, interval) = (parts.job.carrier.code().to_owned(), parts.interval);
+        let limiter = LimiterWatch::new(Arc::new(parts.job.client.limiter.clone()));
+        let settings = self.parts.builder.carriers.get(&carrier);
+        let calls_per_second = settings.map(|it| it.limits.account.rate.requests_per_second);
         self.parts.board.update(
             &ActorName::Integration(id.clone()),
             self.parts.clock.now(),
@@ -169,6 +172,8 @@ impl Supervisor {
                 status.tenant_id = Some(row.tenant_id.clone());
                 status.carrier = Some(carrier);
                 status.interval = Some(interval);
+                status.limiter = Some(limiter);
+                status.calls_per_second = calls_per_second;
                 status.last_success_at = status.last_success_at.max(row.last_success_at);
                 status.restarts = restarts;
             },

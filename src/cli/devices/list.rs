@@ -5,15 +5,14 @@ use clap::Args;
 
 use crate::{
     cli::{
-        CliError, Exit, Output,
-        age::age,
-        open, output,
+        CliError, Exit, Output, open, output,
         table::{Column, Table},
     },
     clock::{Clock, SystemClock},
     config::Config,
     device::{IntegrationId, TenantId},
     store::{DeviceFilter, DeviceRow},
+    words,
 };
 
 /// Rows that are held in memory at once.
@@ -130,7 +129,7 @@ fn cells(row: &DeviceRow, now: DateTime<Utc>) -> [String; 9] {
             .map(|end| end.format("%Y-%m-%d").to_string())
             .unwrap_or_default(),
         row.data_used_updated_at
-            .map(|at| age(now - at))
+            .map(|at| words::ago(now - at))
             .unwrap_or_default(),
     ]
 }

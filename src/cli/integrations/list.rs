@@ -6,15 +6,14 @@ use serde::Serialize;
 
 use crate::{
     cli::{
-        CliError, Exit, Output,
-        age::age,
-        open, output,
+        CliError, Exit, Output, open, output,
         table::{Column, Table},
     },
     clock::{Clock, SystemClock},
     config::Config,
     device::TenantId,
     integration::IntegrationRow,
+    words,
 };
 
 const AFTER_HELP: &str = "\
@@ -92,7 +91,7 @@ fn cells(row: &IntegrationRow, now: DateTime<Utc>) -> [String; 9] {
         format!("{}m", row.sync_interval_minutes),
         row.last_sync_status.clone(),
         row.last_sync_at
-            .map_or_else(|| "never".to_owned(), |at| age(now - at)),
+            .map_or_else(|| "never".to_owned(), |at| words::ago(now - at)),
         row.last_sync_error.clone().unwrap_or_default(),
     ]
 }

@@ -12,6 +12,7 @@ use crate::{
     config::Config,
     device::{IntegrationId, TenantId},
     runs::{RunFilter, RunRow},
+    words,
 };
 
 /// Rows that are held in memory at once.
@@ -101,40 +102,12 @@ fn cells(row: &RunRow) -> [String; 11] {
         row.integration_id.to_string(),
         row.tenant_id.to_string(),
         row.outcome.as_str().to_owned(),
-        seconds(took.unwrap_or_default()),
+        words::took(took.unwrap_or_default()),
         row.devices.to_string(),
         row.synced.to_string(),
         row.failed.to_string(),
         row.carrier_calls.to_string(),
-        seconds(Duration::from_millis(row.throttled_ms)),
+        words::took(Duration::from_millis(row.throttled_ms)),
         row.error.clone().unwrap_or_default(),
     ]
-}
-
-/// In the largest unit that says enough.
-fn seconds(time: Duration) -> String {
-    match time.as_secs() {
-        0..100 => format!("{:.1}s", time.as_secs_f64()),
-        seconds @ 100..6_000 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        seconds => format!("{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_told_in_a_unit_that_says_enough() {
-        for (ms, text) in [
-            (0, "0.0s"),
-            (1_250, "1.2s"),
-            (99_900, "99.9s"),
-            (100_000, "1m40s"),
-            (5_999_000, "99m59s"),
-            (7_260_000, "2h01m"),
-        ] {
-            assert_eq!(seconds(Duration::from_millis(ms)), text);
-        }
-    }
 }

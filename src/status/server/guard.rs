@@ -51,31 +51,38 @@ impl Guard {
         }
     }
 
-    /// Judges a request to read, with the value of its `Authorization` header.
-    pub(super) fn judge(&self, caller: Option<IpAddr>, authorization: Option<&[u8]>) -> Verdict {
-        if self.guards_reading {
-            self.judge_token(caller, authorization, Instant::now())
-        } else {
-            Verdict::Welcome
-        }
+    /// Whether reading wants the token.
+    pub(super) fn guards_reading(&self) -> bool {
+        self.guards_reading
     }
 
-    fn judge_token(
-        &self,
-        caller: Option<IpAddr>,
-        authorization: Option<&[u8]>,
-        now: Instant,
-    ) -> Verdict {
+    /// Whether there is a token at all: without one, nothing can be done here.
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Judges a caller by the value of its `Authorization` header.
+    pub(super) fn judge(&self, caller: Option<IpAddr>, authorization: Option<&[u8]>) -> Verdict {
+        self.judge_at(caller, authorization.and_then(bearer), Instant::now())
+    }
+
+    /// Judges a caller by the token itself.
+    pub(super) fn judge_token(&self, caller: Option<IpAddr>, token: &str) -> Verdict {
+        self.judge_at(caller, Some(token.as_bytes()), Instant::now())
+    }
+
+    fn judge_at(&self, caller: Option<IpAddr>, token: Option<&[u8]>, now: Instant) -> Verdict {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let known = caller.and_then(|caller| failures.get(&caller).copied());
         let known = known.filter(|known| now.saturating_duration_since(known.since) < WINDOW);
         if known.is_some_and(|known| known.count >= MOST_FAILURES) {
             return Verdict::TooMany;
         }
-        if self.is_ours(authorization) {
+        if self.is_ours(token) {
             return Verdict::Welcome;
         }
-        if let Some(caller) = caller {
+        // Who shows none guesses nothing.
+        if let Some(caller) = caller.filter(|_| token.is_some()) {
             if failures.len() >= MOST_CALLERS {
                 failures.retain(|_, old| now.saturating_duration_since(old.since) < WINDOW);
             }
@@ -93,16 +100,18 @@ impl Guard {
     }
 
     /// Compares in a time that tells nothing of where they differ.
-    fn is_ours(&self, authorization: Option<&[u8]>) -> bool {
-        let Some((token, given)) = self.token.as_ref().zip(authorization) else {
+    fn is_ours(&self, given: Option<&[u8]>) -> bool {
+        let Some((token, given)) = self.token.as_ref().zip(given) else {
             return false;
         };
-        let Some((scheme, given)) = given.split_at_checked(b"Bearer ".len()) else {
-            return false;
-        };
-        let token = token.expose_secret().as_bytes();
-        scheme.eq_ignore_ascii_case(b"Bearer ") && bool::from(given.trim_ascii().ct_eq(token))
+        bool::from(given.trim_ascii().ct_eq(token.expose_secret().as_bytes()))
     }
+}
+
+/// The token of an `Authorization` header.
+fn bearer(authorization: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = authorization.split_at_checked(b"Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
 }
 
 #[cfg(test)]
@@ -118,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_token_opens_and_nothing_is_asked_where_reading_is_free() {
+    fn only_the_token_opens() {
         for (given, verdict) in [
             (Some("Bearer s3cret"), Verdict::Welcome),
             (Some("bearer s3cret"), Verdict::Welcome),
@@ -132,7 +141,6 @@ mod tests {
             let told = guard().judge(HERE, given.map(str::as_bytes));
             assert_eq!(told, verdict, "{given:?}");
         }
-        assert_eq!(Guard::new(None, false).judge(HERE, None), Verdict::Welcome);
         let without = Guard::new(None, true);
         assert_eq!(without.judge(HERE, Some(b"Bearer ")), Verdict::Refused);
     }
@@ -140,14 +148,15 @@ mod tests {
     #[test]
     fn a_caller_with_too_many_wrong_tokens_waits_and_keeps_no_other_waiting() {
         let (guard, now) = (guard(), Instant::now());
-        let ask = |caller, token: &str, at| guard.judge_token(caller, Some(token.as_bytes()), at);
+        let ask = |caller, token: &str, at| guard.judge_at(caller, Some(token.as_bytes()), at);
         for _ in 0..MOST_FAILURES {
-            assert_eq!(ask(HERE, "Bearer wrong", now), Verdict::Refused);
+            assert_eq!(guard.judge_at(HERE, None, now), Verdict::Refused);
+            assert_eq!(ask(HERE, "wrong", now), Verdict::Refused);
         }
-        assert_eq!(ask(HERE, "Bearer s3cret", now), Verdict::TooMany);
+        assert_eq!(ask(HERE, "s3cret", now), Verdict::TooMany);
         let other = Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
-        assert_eq!(ask(other, "Bearer s3cret", now), Verdict::Welcome);
-        assert_eq!(ask(HERE, "Bearer s3cret", now + WINDOW), Verdict::Welcome);
+        assert_eq!(ask(other, "s3cret", now), Verdict::Welcome);
+        assert_eq!(ask(HERE, "s3cret", now + WINDOW), Verdict::Welcome);
     }
 
     #[test]
@@ -155,7 +164,7 @@ mod tests {
         let (guard, now) = (guard(), Instant::now());
         for number in 0..30_000_u32 {
             let caller = IpAddr::V4(Ipv4Addr::from_bits(number));
-            guard.judge_token(Some(caller), None, now);
+            guard.judge_at(Some(caller), Some(b"wrong"), now);
         }
         assert!(
             guard

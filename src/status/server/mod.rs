@@ -6,18 +6,27 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `guard.rs` | who may ask |
+//! | `access.rs`, `guard.rs`, `sessions.rs` | who gets in: by address, by token, by a browser's key |
+//! | `api/` | the answers for programs |
 //! | `listener.rs` | the port or socket |
+//! | `pages/` | the answers for people |
+//! | `params.rs`, `problem.rs` | what is asked with, and why it is not answered |
 //! | `readiness.rs` | why the service cannot do its work |
-//! | `routes.rs` | what is asked, and the answers |
+//! | `routes.rs` | what is asked, and who answers |
 
+mod access;
+mod api;
 mod guard;
 mod listener;
+mod pages;
+mod params;
+mod problem;
 pub mod readiness;
 mod routes;
+mod sessions;
 
 use std::io;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -28,7 +37,7 @@ use secrecy::SecretString;
 use self::guard::Guard;
 use self::listener::Listener;
 pub use self::readiness::Readiness;
-use super::Address;
+use super::{Address, Control, Fleet};
 
 /// Threads that answer.
 const WORKERS: usize = 2;
@@ -46,6 +55,10 @@ const STOP_DEADLINE_SECONDS: u64 = 2;
 pub struct ServerParts {
     /// Whether the service can do its work.
     pub readiness: Readiness,
+    /// What is known of the fleet.
+    pub fleet: Fleet,
+    /// What can be asked of the service.
+    pub control: Arc<dyn Control>,
     /// Integrations that metrics tell one by one, at most.
     pub max_integrations: usize,
     /// Opens what is not for everyone.
@@ -72,7 +85,10 @@ impl StatusServer {
         let bound = listener.address()?;
         let answers = web::Data::new(routes::Answers {
             guard: Guard::new(parts.token, !bound.is_local()),
+            sessions: sessions::Sessions::default(),
             readiness: parts.readiness,
+            fleet: parts.fleet,
+            control: parts.control,
             max_integrations: parts.max_integrations,
         });
         let (sender, receiver) = mpsc::sync_channel(1);

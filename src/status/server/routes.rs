@@ -2,23 +2,37 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
-use actix_web::middleware::{DefaultHeaders, Next, from_fn};
-use actix_web::{App, HttpRequest, HttpResponse, Resource, web};
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::{App, HttpRequest, HttpResponse, Resource, ResponseError, web};
 use serde_json::json;
 
-use super::guard::{Guard, Verdict};
+use super::access::guarded;
+use super::api::{actions, devices, integrations, openapi};
+use super::guard::Guard;
+use super::pages;
+use super::problem::{Problem, wants_page};
 use super::readiness::Readiness;
+use super::sessions::Sessions;
 use crate::status::metrics::CONTENT_TYPE as METRICS;
+use crate::status::{Control, Fleet};
 
 /// The one path that everyone may ask: it says nothing but that the process lives.
-const LIVEZ: &str = "/livez";
+pub(super) const LIVEZ: &str = "/livez";
+/// Where a browser shows the token.
+pub(super) const LOGIN: &str = "/login";
+
+/// A form holds a token and a path.
+const LARGEST_FORM_BYTES: usize = 8 * 1024;
 
 /// What requests are answered with.
 #[derive(Debug)]
 pub(super) struct Answers {
     pub(super) guard: Guard,
+    pub(super) sessions: Sessions,
     pub(super) readiness: Readiness,
+    pub(super) fleet: Fleet,
+    pub(super) control: std::sync::Arc<dyn Control>,
     pub(super) max_integrations: usize,
 }
 
@@ -35,24 +49,56 @@ pub(super) fn app(
 > {
     App::new()
         .app_data(answers)
+        .app_data(
+            web::FormConfig::default()
+                .limit(LARGEST_FORM_BYTES)
+                .error_handler(bad_form),
+        )
         .wrap(from_fn(guarded))
         .wrap(
             DefaultHeaders::new()
                 .add(("Cache-Control", "no-store"))
                 .add(("Content-Security-Policy", "default-src 'none'"))
-                .add(("X-Content-Type-Options", "nosniff")),
+                .add(("X-Content-Type-Options", "nosniff"))
+                .add(("X-Frame-Options", "DENY")),
         )
-        .service(reading(LIVEZ).get(livez))
+        .configure(questions)
+        .default_service(web::to(not_found))
+}
+
+fn questions(app: &mut web::ServiceConfig) {
+    app.service(reading(LIVEZ).get(livez))
         .service(reading("/readyz").get(readyz))
         .service(reading("/metrics").get(metrics))
-        .default_service(web::to(not_found))
+        .service(reading("/api/v1/openapi.json").get(openapi::document))
+        .service(reading("/api/v1/totals").get(integrations::totals))
+        .service(reading("/api/v1/integrations").get(integrations::list))
+        .service(reading("/api/v1/integrations/{id}").get(integrations::one))
+        .service(reading("/api/v1/integrations/{id}/runs").get(integrations::runs))
+        .service(reading("/api/v1/integrations/{id}/devices").get(devices::list))
+        .service(acting("/api/v1/integrations/{id}/sync").post(actions::sync))
+        .service(acting("/api/v1/integrations/{id}/pause").post(actions::pause))
+        .service(acting("/api/v1/integrations/{id}/resume").post(actions::resume))
+        .service(reading("/").get(pages::fleet::show))
+        .service(reading("/integrations/{id}").get(pages::integration::show))
+        .service(acting("/integrations/{id}/sync").post(pages::integration::sync))
+        .service(acting("/integrations/{id}/pause").post(pages::integration::pause))
+        .service(acting("/integrations/{id}/resume").post(pages::integration::resume))
+        .service(acting("/logout").post(pages::login::log_out))
+        .service(
+            web::resource(LOGIN)
+                .route(web::get().to(pages::login::show))
+                .route(web::post().to(pages::login::log_in))
+                .default_service(web::to(|request| not_allowed(request, "GET, POST"))),
+        );
 }
 
 /// A resource that can only be read.
 struct Reading(Resource);
 
 fn reading(path: &str) -> Reading {
-    Reading(web::resource(path).default_service(web::to(not_allowed)))
+    let other = web::to(|request| not_allowed(request, "GET, HEAD"));
+    Reading(web::resource(path).default_service(other))
 }
 
 impl Reading {
@@ -69,37 +115,24 @@ impl Reading {
     }
 }
 
-async fn guarded(
-    answers: web::Data<Answers>,
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let verdict = if request.path() == LIVEZ {
-        Verdict::Welcome
-    } else {
-        let caller = request.peer_addr().map(|address| address.ip());
-        let given = request.headers().get(AUTHORIZATION);
-        answers
-            .guard
-            .judge(caller, given.map(|value| value.as_bytes()))
-    };
-    let refusal = match verdict {
-        Verdict::Welcome => {
-            return next
-                .call(request)
-                .await
-                .map(ServiceResponse::map_into_left_body);
-        }
-        Verdict::Refused => HttpResponse::Unauthorized()
-            .insert_header(("WWW-Authenticate", "Bearer"))
-            .json(
-                json!({ "error": "a token is wanted: Authorization: Bearer TOKEN (status.token)" }),
-            ),
-        Verdict::TooMany => HttpResponse::TooManyRequests()
-            .insert_header(("Retry-After", "60"))
-            .json(json!({ "error": "too many wrong tokens; try again in a minute" })),
-    };
-    Ok(request.into_response(refusal).map_into_right_body())
+/// A resource that does something.
+struct Acting(Resource);
+
+fn acting(path: &str) -> Acting {
+    let other = web::to(|request| not_allowed(request, "POST"));
+    Acting(web::resource(path).default_service(other))
+}
+
+impl Acting {
+    fn post<F, Args>(self, handler: F) -> Resource
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        let Self(resource) = self;
+        resource.route(web::post().to(handler))
+    }
 }
 
 async fn livez() -> HttpResponse {
@@ -117,26 +150,43 @@ async fn readyz(answers: web::Data<Answers>) -> HttpResponse {
 }
 
 async fn metrics(answers: web::Data<Answers>) -> HttpResponse {
-    let board = &answers.readiness.board;
+    let board = answers.fleet.board();
+    let devices = answers.fleet.devices().await;
     let text = board
         .metrics
-        .text(&board.snapshot(), answers.max_integrations);
+        .text(&board.snapshot(), devices, answers.max_integrations);
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, METRICS))
         .body(text)
 }
 
-async fn not_found(request: HttpRequest) -> HttpResponse {
-    let error = format!("there is nothing at {}", request.path());
-    HttpResponse::NotFound().json(json!({ "error": error }))
+fn bad_form(error: actix_web::error::UrlencodedError, request: &HttpRequest) -> actix_web::Error {
+    use actix_web::error::UrlencodedError::{Overflow, UnknownLength};
+    let problem = match error {
+        Overflow { .. } | UnknownLength => Problem::too_large(format!(
+            "the form is too large; at most {LARGEST_FORM_BYTES} bytes are read"
+        )),
+        other => Problem::bad_request(format!("the form cannot be read: {other}")),
+    };
+    actix_web::error::InternalError::from_response(problem.clone(), told(request, &problem)).into()
 }
 
-async fn not_allowed(request: HttpRequest) -> HttpResponse {
-    let error = format!(
-        "{} is not allowed here; allowed are GET and HEAD",
-        request.method()
-    );
-    HttpResponse::MethodNotAllowed()
-        .insert_header((ALLOW, "GET, HEAD"))
-        .json(json!({ "error": error }))
+async fn not_found(request: HttpRequest) -> HttpResponse {
+    told(&request, &Problem::nothing_at(request.path()))
+}
+
+async fn not_allowed(request: HttpRequest, allowed: &'static str) -> HttpResponse {
+    told(
+        &request,
+        &Problem::method(request.method().as_str(), allowed),
+    )
+}
+
+/// A problem, as whoever asks reads it.
+fn told(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+    if wants_page(request) {
+        pages::problem(problem)
+    } else {
+        problem.error_response()
+    }
 }

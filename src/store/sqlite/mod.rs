@@ -57,6 +57,11 @@ pub(super) struct SqliteStore {
 /// Between two tries to open a file that another is opening.
 const BUSY_REST: Duration = Duration::from_millis(20);
 
+/// Whether the database lasts only as long as its connection.
+pub(super) fn is_in_memory(url: &str) -> bool {
+    url.contains(":memory:") || url.contains("mode=memory")
+}
+
 impl SqliteStore {
     /// Makes the pool; touches no file yet.
     pub(super) fn connect(options: &StoreOptions) -> Result<Self, StoreError> {
@@ -68,8 +73,7 @@ impl SqliteStore {
                     .into(),
             )
         })?;
-        let in_memory = url.contains(":memory:") || url.contains("mode=memory");
-        let makes_file = !in_memory && !url.contains("mode=ro");
+        let makes_file = !is_in_memory(url) && !url.contains("mode=ro");
         let file = makes_file.then(|| connection.get_filename().to_path_buf());
         let connection = connection
             .busy_timeout(options.lock_timeout)

@@ -19,7 +19,8 @@ fn first_synced(demo: &Running) -> String {
 fn the_first_synced_devices_are_shown_within_five_seconds_and_it_ends_with_success() {
     let user = User::new();
     let started = Instant::now();
-    let mut demo = Running::start(user.command(&["demo", "--for", "5s", "--devices", "60"]));
+    let mut demo =
+        Running::start(user.command(&["demo", "--for", "5s", "--devices", "60", "--port", "0"]));
     let line = first_synced(&demo);
     let waited = started.elapsed();
     assert!(waited < Duration::from_secs(5), "{waited:?}: {line}");
@@ -30,7 +31,8 @@ fn the_first_synced_devices_are_shown_within_five_seconds_and_it_ends_with_succe
 #[test]
 fn ctrl_c_ends_it_with_success() {
     let user = User::new();
-    let mut demo = Running::start(user.command(&["demo", "--for", "10m", "--devices", "60"]));
+    let mut demo =
+        Running::start(user.command(&["demo", "--for", "10m", "--devices", "60", "--port", "0"]));
     first_synced(&demo);
     demo.signal("INT");
     let took = demo.exits(0);

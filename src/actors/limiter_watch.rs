@@ -1,0 +1,20 @@
+//! An account's limiter as the status looks at it. The client knows no status, the status no client.
+
+use crate::client::Caller;
+use crate::client::limits::LimiterSnapshot;
+use crate::status::{LimiterFigures, ReadLimiter};
+
+impl ReadLimiter for Caller {
+    fn read(&self) -> LimiterFigures {
+        let LimiterSnapshot {
+            paused_for,
+            permits_per_call,
+            waiting,
+        } = self.snapshot();
+        LimiterFigures {
+            paused_for,
+            permits_per_call,
+            waiting,
+        }
+    }
+}

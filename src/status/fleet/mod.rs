@@ -1,0 +1,283 @@
+//! The whole fleet as people and their programs read it: what the database says of every integration, what this
+//! process's actors have said last, and how fresh the devices are. Asks no actor, changes nothing, and tells what
+//! it knows when the database does not answer.
+//!
+//! ```text
+//! database ─► rows (every 2 s, where someone looks) ──┐
+//!          ─► device counts (seldom: reads all) ──────┼─► Snapshot (kept 1 s) ─► API, page, metrics
+//! board ─────────────────────────────────────────────┘
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | `asked.rs` | an answer of the database that is kept for a while |
+//! | `query.rs` | which integrations, in which order, in pages |
+//! | `state.rs` | what it does, whether a person must look, and what to do |
+//! | `view.rs` | one integration, put together |
+
+mod asked;
+pub mod query;
+pub mod state;
+pub mod view;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
+
+use self::asked::{Asked, Told};
+use self::state::{Attention, State};
+use self::view::{DeviceCounts, FleetRow, IntegrationView, Known};
+use super::{ActorName, ActorStatus, Board};
+use crate::clock::Clock;
+use crate::device::{FreshnessCounts, IntegrationId};
+use crate::store::{Store, StoreError};
+
+/// Rows are read again after this.
+const ROWS_HOLD: Duration = Duration::from_secs(2);
+/// Devices are counted again after this; where counting takes long, later.
+const COUNTS_HOLD: Duration = Duration::from_secs(10);
+/// However many look, it is put together so often.
+const SNAPSHOT_HOLDS: Duration = Duration::from_secs(1);
+
+type Counts = HashMap<IntegrationId, FreshnessCounts>;
+
+/// Where the fleet is looked at.
+#[derive(Debug)]
+pub struct Fleet {
+    store: Arc<dyn Store>,
+    board: Arc<Board>,
+    clock: Arc<dyn Clock>,
+    /// Where the store's connections live; those who look may be on another runtime.
+    runtime: Handle,
+    rows: Arc<Asked<Vec<FleetRow>>>,
+    counts: Arc<Asked<Counts>>,
+    last: Mutex<Option<(Instant, Arc<Snapshot>)>>,
+}
+
+/// The fleet at one moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// When.
+    pub taken_at: DateTime<Utc>,
+    /// Every integration, by id.
+    pub integrations: Vec<IntegrationView>,
+    /// All of them together.
+    pub totals: Totals,
+    /// Why the rows or the counts are not of now.
+    pub database: Option<String>,
+}
+
+/// The fleet in figures.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct Totals {
+    /// Integrations, whatever their state.
+    pub integrations: u64,
+    /// Integrations by what they are doing.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub by_state: BTreeMap<&'static str, u64>,
+    /// Integrations by whether a person must look.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub by_attention: BTreeMap<&'static str, u64>,
+    /// Integrations by how their last sync ended.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub by_outcome: BTreeMap<&'static str, u64>,
+    /// Linked devices by the age of their usage; null until they have been counted.
+    pub devices: Option<DeviceCounts>,
+}
+
+impl Fleet {
+    /// Looks at what `store` and `board` say; the store is asked on `runtime`.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        board: Arc<Board>,
+        clock: Arc<dyn Clock>,
+        runtime: Handle,
+    ) -> Self {
+        Self {
+            store,
+            board,
+            clock,
+            runtime,
+            rows: Asked::new(ROWS_HOLD),
+            counts: Asked::new(COUNTS_HOLD),
+            last: Mutex::default(),
+        }
+    }
+
+    /// What time it is here.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// The board that is looked at.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// The fleet, at most a few seconds old.
+    pub async fn snapshot(&self) -> Arc<Snapshot> {
+        if let Some(last) = self.last() {
+            return last;
+        }
+        let (rows, counts) = tokio::join!(self.rows(), self.counts());
+        let actors = self.board.snapshot();
+        let snapshot = Arc::new(Snapshot::of((rows, counts), &actors, self.clock.now()));
+        *self.lock() = Some((Instant::now(), Arc::clone(&snapshot)));
+        snapshot
+    }
+
+    /// Linked devices by freshness, as they were counted last; `None`: they have not been.
+    pub async fn devices(&self) -> Option<FreshnessCounts> {
+        let counts = self.counts().await.value?;
+        Some(sum(counts.values().copied()))
+    }
+
+    /// Whoever looks next sees what has just been changed.
+    pub fn forget(&self) {
+        self.rows.forget();
+        *self.lock() = None;
+    }
+
+    /// Asks the store, where its connections live.
+    ///
+    /// # Errors
+    /// The store's own; [`StoreError::Unavailable`] where the service does not answer any more.
+    pub async fn ask<T, A>(&self, ask: impl FnOnce(Arc<dyn Store>) -> A) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        A: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let asked = self.runtime.spawn(ask(Arc::clone(&self.store)));
+        let asked = tokio_util::task::AbortOnDropHandle::new(asked);
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(StoreError::Unavailable("the service is ending".to_owned())),
+            Err(_) => Err(StoreError::Unavailable(format!(
+                "no answer within {PATIENCE:?}"
+            ))),
+        }
+    }
+
+    async fn rows(&self) -> Told<Vec<FleetRow>> {
+        let store = Arc::clone(&self.store);
+        let ask = || async move {
+            let rows = store.integrations().await.map_err(|e| e.to_string())?;
+            Ok(rows.into_iter().map(FleetRow::from).collect())
+        };
+        self.rows.get(&self.runtime, ask).await
+    }
+
+    async fn counts(&self) -> Told<Counts> {
+        let (store, now) = (Arc::clone(&self.store), self.clock.now());
+        let ask = || async move {
+            let counts = store.freshness(now).await.map_err(|e| e.to_string())?;
+            let counts = counts.into_iter();
+            Ok(counts
+                .map(|told| (told.integration_id, told.devices))
+                .collect())
+        };
+        self.counts.get(&self.runtime, ask).await
+    }
+
+    fn last(&self) -> Option<Arc<Snapshot>> {
+        let last = self.lock().clone();
+        last.filter(|(at, _)| at.elapsed() < SNAPSHOT_HOLDS)
+            .map(|(_, snapshot)| snapshot)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Arc<Snapshot>)>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Snapshot {
+    fn of(
+        (rows, counts): (Told<Vec<FleetRow>>, Told<Counts>),
+        actors: &[(ActorName, ActorStatus)],
+        now: DateTime<Utc>,
+    ) -> Self {
+        let actors: HashMap<_, _> = actors
+            .iter()
+            .filter_map(|(name, status)| match name {
+                ActorName::Integration(id) => Some((id, status)),
+                ActorName::Supervisor | ActorName::Writer => None,
+            })
+            .collect();
+        let rows_known = rows.value.as_deref().map_or(&[][..], Vec::as_slice);
+        let by_id: HashMap<_, _> = rows_known.iter().map(|row| (&row.id, row)).collect();
+        // An actor whose row is not there: the database has not been read, or the row has just been removed.
+        let ids: BTreeSet<_> = by_id.keys().chain(actors.keys()).copied().collect();
+        let integrations: Vec<_> = ids
+            .into_iter()
+            .map(|id| {
+                let devices = counts.value.as_ref();
+                let known = Known {
+                    id,
+                    row: by_id.get(id).copied(),
+                    actor: actors.get(id).copied(),
+                    devices: devices.map(|counts| counts.get(id).copied().unwrap_or_default()),
+                };
+                IntegrationView::of(known, now)
+            })
+            .collect();
+        Self {
+            taken_at: now,
+            totals: Totals::of(&integrations, counts.value.is_some()),
+            integrations,
+            database: rows.failure.or(counts.failure),
+        }
+    }
+
+    /// One integration.
+    #[must_use]
+    pub fn integration(&self, id: &str) -> Option<&IntegrationView> {
+        let found = self
+            .integrations
+            .binary_search_by(|known| known.id.as_str().cmp(id));
+        found.ok().map(|index| &self.integrations[index])
+    }
+}
+
+impl Totals {
+    fn of(integrations: &[IntegrationView], are_counted: bool) -> Self {
+        let mut totals = Self {
+            integrations: integrations.len() as u64,
+            by_state: State::ALL.map(|state| (state.as_str(), 0)).into(),
+            by_attention: Attention::ALL.map(|it| (it.as_str(), 0)).into(),
+            by_outcome: state::LastOutcome::ALL.map(|it| (it.as_str(), 0)).into(),
+            devices: are_counted.then(DeviceCounts::default),
+        };
+        for view in integrations {
+            *totals.by_state.entry(view.state.as_str()).or_default() += 1;
+            *totals
+                .by_attention
+                .entry(view.attention.as_str())
+                .or_default() += 1;
+            *totals
+                .by_outcome
+                .entry(view.last_outcome.as_str())
+                .or_default() += 1;
+            if let (Some(all), Some(devices)) = (&mut totals.devices, view.devices) {
+                all.linked += devices.linked;
+                all.fresh += devices.fresh;
+                all.stale += devices.stale;
+                all.never += devices.never;
+            }
+        }
+        totals
+    }
+}
+
+fn sum(counts: impl Iterator<Item = FreshnessCounts>) -> FreshnessCounts {
+    counts.fold(FreshnessCounts::default(), |mut sum, counts| {
+        sum += counts;
+        sum
+    })
+}

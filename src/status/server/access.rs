@@ -1,0 +1,181 @@
+//! Who gets in before anything is looked at: readers of this machine, whoever shows the token, and browsers that
+//! have shown it. Changing something always wants the token.
+
+use std::net::IpAddr;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{AUTHORIZATION, HOST};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
+use serde_json::json;
+
+use super::guard::Verdict;
+use super::pages;
+use super::problem::{Problem, wants_page};
+use super::routes::{Answers, LIVEZ, LOGIN};
+use super::sessions::is_from_our_page;
+
+/// What a request that got in may do besides reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rights {
+    /// It has shown the token.
+    pub(super) may_act: bool,
+}
+
+/// Why a request does not get in.
+enum Refusal {
+    /// It must show a token.
+    NoToken,
+    /// It has shown too many wrong ones.
+    TooMany,
+    /// It must not come from there, or nobody may.
+    Forbidden(&'static str),
+}
+
+pub(super) async fn guarded(
+    answers: web::Data<Answers>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let refusal = match admit(&answers, &request) {
+        Ok(rights) => {
+            request.extensions_mut().insert(rights);
+            let response = next.call(request).await;
+            return response.map(ServiceResponse::map_into_left_body);
+        }
+        Err(refusal) => refusal,
+    };
+    let response = refuse(&request, refusal);
+    Ok(request.into_response(response).map_into_right_body())
+}
+
+fn admit(answers: &Answers, request: &ServiceRequest) -> Result<Rights, Refusal> {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    // Whoever logs in brings the token in the form.
+    if request.path() == LIVEZ || request.path() == LOGIN {
+        return Ok(Rights { may_act: false });
+    }
+    let headers = request.headers();
+    let has_session = answers.sessions.has(headers);
+    if has_session && !reads && !is_from_our_page(headers) {
+        return Err(Refusal::Forbidden(
+            "what changes something must come from a page of this server",
+        ));
+    }
+    if has_session {
+        return Ok(Rights { may_act: true });
+    }
+    if let Some(given) = headers.get(AUTHORIZATION) {
+        return match answers.guard.judge(caller(request), Some(given.as_bytes())) {
+            Verdict::Welcome => Ok(Rights { may_act: true }),
+            Verdict::TooMany => Err(Refusal::TooMany),
+            // Some clients show what they have everywhere; here nothing is wanted.
+            Verdict::Refused if reads && !answers.guard.guards_reading() => admit_reader(request),
+            Verdict::Refused => Err(Refusal::NoToken),
+        };
+    }
+    match reads {
+        true if answers.guard.guards_reading() => Err(Refusal::NoToken),
+        true => admit_reader(request),
+        false if !answers.guard.has_token() && is_an_action(request) => Err(Refusal::Forbidden(
+            "nothing can be changed here without a token: set status.token, and send it as \
+             Authorization: Bearer TOKEN",
+        )),
+        false if is_an_action(request) => Err(Refusal::NoToken),
+        false => admit_reader(request),
+    }
+}
+
+/// Without a token, whoever asks must call this machine by a name of its own. A page from elsewhere whose name has
+/// been made to lead here ("DNS rebinding") calls it by that name, and would read everything.
+fn admit_reader(request: &ServiceRequest) -> Result<Rights, Refusal> {
+    let host = request
+        .headers()
+        .get(HOST)
+        .and_then(|host| host.to_str().ok());
+    match host {
+        Some(host) if !is_own_name(host) => Err(Refusal::Forbidden(
+            "asked for by a name that is not this machine's: use localhost or an IP address, or send the \
+             token (status.token)",
+        )),
+        _ => Ok(Rights { may_act: false }),
+    }
+}
+
+/// `localhost`, or an address as such.
+fn is_own_name(host: &str) -> bool {
+    let authority: Result<http::uri::Authority, _> = host.parse();
+    let Ok(authority) = authority else {
+        return false;
+    };
+    let name = authority
+        .host()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    let is_localhost =
+        name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
+    is_localhost || name.parse::<IpAddr>().is_ok()
+}
+
+/// What wants the token; other questions of this kind find nothing, or are told what is allowed.
+fn is_an_action(request: &ServiceRequest) -> bool {
+    *request.method() == Method::POST
+        && ["/sync", "/pause", "/resume"]
+            .iter()
+            .any(|action| request.path().ends_with(action))
+}
+
+pub(super) fn caller(request: &ServiceRequest) -> Option<IpAddr> {
+    request.peer_addr().map(|address| address.ip())
+}
+
+fn refuse(request: &ServiceRequest, refusal: Refusal) -> HttpResponse {
+    let page = wants_page(request.request());
+    match refusal {
+        Refusal::NoToken if page => pages::login::asked_for(request.request()),
+        Refusal::NoToken => HttpResponse::Unauthorized()
+            .insert_header(("WWW-Authenticate", "Bearer"))
+            .json(
+                json!({ "error": "a token is wanted: Authorization: Bearer TOKEN (status.token)" }),
+            ),
+        Refusal::TooMany => too_many(),
+        Refusal::Forbidden(reason) if page => pages::problem(&Problem::forbidden(reason)),
+        Refusal::Forbidden(reason) => Problem::forbidden(reason).error_response(),
+    }
+}
+
+pub(super) fn too_many() -> HttpResponse {
+    HttpResponse::TooManyRequests()
+        .insert_header(("Retry-After", "60"))
+        .json(json!({ "error": "too many wrong tokens; try again in a minute" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_s_own_names_are_no_other_s() {
+        for own in [
+            "localhost",
+            "LOCALHOST:8080",
+            "fleet.localhost:1",
+            "127.0.0.1:8080",
+            "[::1]:8080",
+            "10.0.0.1",
+        ] {
+            assert!(is_own_name(own), "{own}");
+        }
+        for other in [
+            "evil.example",
+            "evil.example:8080",
+            "localhost.evil.example",
+            "",
+            "a b",
+        ] {
+            assert!(!is_own_name(other), "{other}");
+        }
+    }
+}

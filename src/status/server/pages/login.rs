@@ -1,0 +1,152 @@
+//! Where a browser shows the token, once, and gets a key of its own for it. The token is never in a page or an
+//! address.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{LOCATION, SET_COOKIE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use maud::{Markup, html};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Frame, Reader, page};
+use crate::status::server::guard::Verdict;
+use crate::status::server::params::Params;
+use crate::status::server::problem::Problem;
+use crate::status::server::routes::Answers;
+
+/// What the form sends.
+#[derive(serde::Deserialize)]
+pub(in crate::status::server) struct Shown {
+    /// Taken out of the text that is read at once.
+    #[serde(deserialize_with = "secret")]
+    token: SecretString,
+    #[serde(default)]
+    next: String,
+}
+
+fn secret<'de, D: serde::Deserializer<'de>>(text: D) -> Result<SecretString, D::Error> {
+    let text: String = serde::Deserialize::deserialize(text)?;
+    Ok(text.into())
+}
+
+pub(in crate::status::server) async fn show(
+    answers: web::Data<Answers>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let next = match Params::of(&request).and_then(|mut params| {
+        let next = params.text("next");
+        params.finish().map(|()| next)
+    }) {
+        Ok(next) => next.unwrap_or_default(),
+        Err(problem) => return super::problem(&problem),
+    };
+    if !answers.guard.has_token() {
+        let reason = "nobody can sign in here: status.token is not set";
+        return super::problem(&Problem::forbidden(reason));
+    }
+    form(StatusCode::OK, &next, None)
+}
+
+/// The form, in place of the page that was asked for.
+pub(in crate::status::server) fn asked_for(request: &HttpRequest) -> HttpResponse {
+    let next = request.uri().path_and_query().map_or("/", |it| it.as_str());
+    // What changes something is not done by coming back.
+    let next = if request.method().is_safe() {
+        next
+    } else {
+        "/"
+    };
+    let mut response = form(StatusCode::UNAUTHORIZED, next, None);
+    let challenge = actix_web::http::header::HeaderValue::from_static("Bearer");
+    response
+        .headers_mut()
+        .insert(actix_web::http::header::WWW_AUTHENTICATE, challenge);
+    response
+}
+
+pub(in crate::status::server) async fn log_in(
+    answers: web::Data<Answers>,
+    request: HttpRequest,
+    shown: web::Form<Shown>,
+) -> HttpResponse {
+    let caller = request.peer_addr().map(|address| address.ip());
+    let next = shown.next.as_str();
+    match answers
+        .guard
+        .judge_token(caller, shown.token.expose_secret())
+    {
+        Verdict::Welcome => HttpResponse::SeeOther()
+            .insert_header((SET_COOKIE, answers.sessions.open()))
+            .insert_header((LOCATION, own_path(next)))
+            .finish(),
+        Verdict::Refused => form(
+            StatusCode::UNAUTHORIZED,
+            next,
+            Some("That is not the token."),
+        ),
+        Verdict::TooMany => form(
+            StatusCode::TOO_MANY_REQUESTS,
+            next,
+            Some("Too many wrong tokens; try again in a minute."),
+        ),
+    }
+}
+
+pub(in crate::status::server) async fn log_out(
+    answers: web::Data<Answers>,
+    request: HttpRequest,
+) -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((SET_COOKIE, answers.sessions.close(&request)))
+        .insert_header((LOCATION, "/"))
+        .finish()
+}
+
+/// Only a page of this server.
+fn own_path(next: &str) -> &str {
+    let is_own = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains('\\')
+        && next.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_own { next } else { "/" }
+}
+
+fn form(status: StatusCode, next: &str, wrong: Option<&str>) -> HttpResponse {
+    let frame = Frame {
+        title: "Sign in",
+        as_of: None,
+        reader: Reader::Reads,
+    };
+    let content: Markup = html! {
+        div.login.card {
+            h1 { "Sign in" }
+            @if let Some(wrong) = wrong { p.alert role="alert" { (wrong) } }
+            form method="post" action="/login" {
+                input type="hidden" name="next" value=(own_path(next));
+                label { "Token (" code { "status.token" } ")"
+                    input type="password" name="token" autocomplete="current-password" required autofocus; }
+                button.main { "Sign in" }
+            }
+            p.soft { "Programs send it as " code { "Authorization: Bearer TOKEN" } "." }
+        }
+    };
+    page(status, &frame, &content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_elsewhere() {
+        for (next, path) in [
+            ("/integrations/a%20b?q=1", "/integrations/a%20b?q=1"),
+            ("//evil.example", "/"),
+            ("/\\evil.example", "/"),
+            ("https://evil.example", "/"),
+            ("/a\r\nSet-Cookie: x", "/"),
+            ("", "/"),
+        ] {
+            assert_eq!(own_path(next), path, "{next}");
+        }
+    }
+}
