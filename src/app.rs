@@ -6,7 +6,6 @@
 //!        ─► Board, Clock, slots ┘             └─► attempts at once       (`sync_once`)
 //! ```
 
-mod control;
 mod round;
 
 use std::sync::Arc;
@@ -22,7 +21,7 @@ use crate::actors::spawn::spawn_watched;
 use crate::actors::supervisor::SupervisorParts;
 pub use crate::actors::system::in_system;
 use crate::actors::writer::WriterPolicy;
-use crate::actors::{DbWriterActor, LeaseKeeper, Supervisor, WriterHandle};
+use crate::actors::{DbWriterActor, LeaseKeeper, ServiceControl, Supervisor, WriterHandle};
 use crate::budget::CallBudget;
 use crate::client::{
     CarrierLimits, Limits, RateLimit, SetUpError, Tier, Tokens, Transport, TransportConfig,
@@ -42,7 +41,6 @@ use crate::store::{
     SoleUse, Store, StoreError, StoreOptions, connect, connect_leases, reader, sole_use,
 };
 use crate::sync::{CarrierSettings, JobBuilder, SyncPolicy};
-use control::ServiceControl;
 
 /// Messages an actor may have waiting; back-pressure comes from replies, not from this.
 const MAILBOX: usize = 64;

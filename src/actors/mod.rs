@@ -15,6 +15,7 @@
 
 pub mod attempt;
 pub mod call_book;
+mod control;
 pub mod integration;
 pub mod keeper;
 mod limiter_watch;
@@ -27,6 +28,7 @@ pub mod system;
 pub mod writer;
 pub mod writer_handle;
 
+pub use control::ServiceControl;
 pub use integration::IntegrationActor;
 pub use keeper::LeaseKeeper;
 pub use supervisor::Supervisor;

@@ -1,10 +1,13 @@
 //! The program as a process: signals, exit codes, what it says and what it must never say.
 
+mod api;
 mod checks;
 mod demo;
 mod health;
 mod once;
 mod secrets;
+mod served;
+mod sessions;
 mod signals;
 mod status;
 

@@ -7,78 +7,9 @@ use std::time::{Duration, Instant};
 
 use carrier_sync::simulator::{Latency, SimulatedAccount, SimulatorConfig};
 
-use super::{Place, Running, until};
+use super::served::{Answer, Served, bearer, request};
+use super::{Place, until};
 use crate::promtool::assert_scrapable;
-
-/// An answer, in its parts.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn of(mut connection: impl Read + Write, request: &str) -> Self {
-        // A server that has heard enough may close before all is sent.
-        let _ = connection.write_all(request.as_bytes());
-        let mut text = Vec::new();
-        let _ = connection.read_to_end(&mut text);
-        let text = String::from_utf8(text).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok());
-        Self {
-            status: status.unwrap_or(0),
-            head: head.to_lowercase(),
-            body: body.to_owned(),
-        }
-    }
-
-    fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-}
-
-fn request(method: &str, path: &str, headers: &str) -> String {
-    format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n")
-}
-
-/// A running service whose status is served at a free port.
-struct Served {
-    service: Running,
-    address: String,
-}
-
-impl Served {
-    fn by(place: &Place) -> Self {
-        let service = place.start(&["run", "--log-format", "json"]);
-        let line = service.says("the status is served");
-        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let address = line["address"].as_str().unwrap();
-        let port = address.rsplit_once(':').unwrap().1;
-        Self {
-            service,
-            address: format!("127.0.0.1:{port}"),
-        }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let connection = TcpStream::connect(&self.address).unwrap();
-        connection.set_read_timeout(Some(super::PATIENCE)).unwrap();
-        connection
-    }
-
-    fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
-        Answer::of(self.connect(), &request(method, path, headers))
-    }
-
-    fn get(&self, path: &str) -> Answer {
-        self.ask("GET", path, "")
-    }
-}
 
 fn fleet() -> SimulatorConfig {
     SimulatorConfig {
@@ -260,7 +191,6 @@ fn on_an_address_that_others_reach_everything_but_livez_wants_the_token() {
     let place = place.with("STATUS__TOKEN", TOKEN);
     let mut served = Served::by(&place);
     assert_eq!(served.get("/livez").status, 200);
-    let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
     assert_eq!(served.ask("GET", "/metrics", &bearer(TOKEN)).status, 200);
     for wrong in [
         "",

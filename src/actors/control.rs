@@ -5,22 +5,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix::Addr;
 use async_trait::async_trait;
 
-use crate::actors::Supervisor;
-use crate::actors::messages::{LookNow, SyncAnswer, SyncIntegration};
+use super::Supervisor;
+use super::messages::{LookNow, SyncAnswer, SyncIntegration};
 use crate::device::IntegrationId;
 use crate::status::control::{Control, NotDone, SyncAsked};
 use crate::store::Store;
 
 /// Passes on what is asked for.
 #[derive(Debug)]
-pub(super) struct ServiceControl {
+pub struct ServiceControl {
     store: Arc<dyn Store>,
     /// `None`: the service has not begun.
     supervisor: Mutex<Option<Addr<Supervisor>>>,
 }
 
 impl ServiceControl {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+    /// Asks nobody until there is a supervisor.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
             supervisor: Mutex::default(),
@@ -28,7 +30,7 @@ impl ServiceControl {
     }
 
     /// From now on `supervisor` is asked.
-    pub(super) fn serve(&self, supervisor: Addr<Supervisor>) {
+    pub fn serve(&self, supervisor: Addr<Supervisor>) {
         let mut known = self
             .supervisor
             .lock()
