@@ -7,6 +7,7 @@
 //! ```
 
 mod round;
+mod traffic;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,16 +127,17 @@ impl App {
             .iter()
             .map(|(code, carrier)| (code.clone(), carrier_settings(carrier, &config)))
             .collect();
-        let limits = Limits::default();
+        let board = Arc::new(Board::new(config.health.max_integrations));
         let builder = JobBuilder {
             transport,
-            limits,
+            limits: Limits::default(),
             tokens: Tokens::default(),
             clock: Arc::clone(&clock),
             carriers,
             opener: Opener::new(config.secrets.keys.clone())?,
             allowed_hosts: config.http.allowed_hosts.clone(),
             manifests: Manifests::of(config.custom.manifests.clone()),
+            traffic: Arc::<Board>::clone(&board),
         };
         let options = store_options(&config);
         let store = connect(&options)?;
@@ -145,7 +147,7 @@ impl App {
             store,
             leases: connect_leases(&options, config.leases.heartbeat)?,
             builder: Arc::new(builder),
-            board: Arc::new(Board::new(config.health.max_integrations)),
+            board,
             clock,
             slots: SyncSlots::new(config.supervisor.max_concurrent_syncs),
             config,

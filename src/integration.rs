@@ -1,4 +1,5 @@
-//! The vocabulary of an integration: its row as stored, and the words for how a sync ended.
+//! The vocabulary of an integration: its row as stored, and the words for how a sync and a call to its carrier
+//! ended.
 //!
 //! Rows are kept as the database has them: an unknown carrier or an impossible interval is a state
 //! to show the operator, so reading must not fail on it. Knows no carrier, no SQL and no HTTP.
@@ -38,6 +39,72 @@ impl Outcome {
             Self::Success => "success",
             Self::Partial => "partial",
             Self::Error => "error",
+        }
+    }
+}
+
+/// How one attempt to call a carrier ended: a closed set, from which an operator can tell whose turn it is to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CallResult {
+    /// A usable answer.
+    Ok,
+    /// The answer is elsewhere; on the same host it is asked for there, which is an attempt of its own.
+    Redirect,
+    /// 429, or what the carrier says in its place.
+    Throttled,
+    /// 401 or 403, or what the carrier says in their place.
+    Unauthorized,
+    /// 404 or 410.
+    NotFound,
+    /// Any other no, in the status or in the answer's body.
+    ClientError,
+    /// A failure on the carrier's side.
+    ServerError,
+    /// No complete answer in time.
+    Timeout,
+    /// No connection, or one that broke.
+    Network,
+    /// An answer that is not what the API documents, or that is larger than allowed.
+    Unreadable,
+    /// The address may not be called: nothing has left.
+    Forbidden,
+    /// Given up by us before its end, because the sync was ended.
+    Abandoned,
+}
+
+impl CallResult {
+    /// Every result.
+    pub const ALL: [Self; 12] = [
+        Self::Ok,
+        Self::Redirect,
+        Self::Throttled,
+        Self::Unauthorized,
+        Self::NotFound,
+        Self::ClientError,
+        Self::ServerError,
+        Self::Timeout,
+        Self::Network,
+        Self::Unreadable,
+        Self::Forbidden,
+        Self::Abandoned,
+    ];
+
+    /// The word in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Redirect => "redirect",
+            Self::Throttled => "throttled",
+            Self::Unauthorized => "unauthorized",
+            Self::NotFound => "not_found",
+            Self::ClientError => "client_error",
+            Self::ServerError => "server_error",
+            Self::Timeout => "timeout",
+            Self::Network => "network",
+            Self::Unreadable => "unreadable",
+            Self::Forbidden => "forbidden",
+            Self::Abandoned => "abandoned",
         }
     }
 }

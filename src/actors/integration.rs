@@ -169,8 +169,6 @@ impl IntegrationActor {
             outcome: report.outcome,
             elapsed: report.elapsed,
             start_late,
-            carrier_calls: report.api_calls + report.token_calls,
-            permits_waited: report.permits_waited,
         });
     }
 

@@ -10,12 +10,14 @@ use url::Url;
 use super::caller::Caller;
 use super::destination::{Destination, Proof};
 use super::error::CallError;
+use super::failure::Failure;
 use super::limits::{Endpoint, Paused, PausedBy, Permit, UnnamedPause};
 use super::meter::CallMeter;
 use super::purchase::TokenSource;
 use super::retry::backoff;
 use super::token::HeldToken;
-use super::transport::{Answerer, Failure, Outgoing, OutgoingBody, Received, Transport};
+use super::traffic::{self, Attempt, Traffic};
+use super::transport::{Answerer, Outgoing, OutgoingBody, Received, Transport};
 use crate::carriers::{Answer, Page, ReadError, Request, Target, Walk};
 use crate::clock::Clock;
 use crate::tenure::Tenure;
@@ -23,6 +25,9 @@ use crate::tenure::Tenure;
 /// A sync waits out a pause up to this long; for a longer one it ends and comes back later. A window of a minute,
 /// kept a little longer than it is, must not seem longer.
 const PATIENCE: Duration = Duration::from_secs(65);
+
+/// A shorter wait is none: the permit was there.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// Redirects that are followed within one host.
 const MAX_REDIRECTS: usize = 5;
@@ -42,6 +47,8 @@ pub struct CarrierClient {
     pub max_attempts: u32,
     /// For `Retry-After` dates and for saying until when.
     pub clock: Arc<dyn Clock>,
+    /// Told of every attempt.
+    pub traffic: Arc<dyn Traffic>,
 }
 
 impl CarrierClient {
@@ -96,11 +103,12 @@ impl CarrierClient {
                 at,
                 at_utc,
                 token,
+                mut attempt,
             } = self.send(request, moved.clone(), meter).await?;
             match answer {
                 Ok(received) => {
-                    let class = &request.class;
-                    return Ok(self.read(walk, class, &received, (at, at_utc)));
+                    let answer = (&received, &mut attempt);
+                    return Ok(self.read(walk, &request.class, answer, (at, at_utc)));
                 }
                 Err(Failure::Moved { to }) if redirects < MAX_REDIRECTS => {
                     (moved, redirects) = (Some(to), redirects + 1);
@@ -171,15 +179,18 @@ impl CarrierClient {
             proof: self.proof(request, token.as_deref()),
             body: request.body.as_deref().map(json),
         };
+        let mut attempt = self.begin();
         let answer = self.on_the_wire(call, endpoint.path, at_utc).await;
-        if answer.is_ok() {
-            meter.was_answered();
+        match &answer {
+            Ok(_) => meter.was_answered(),
+            Err(failure) => attempt.ended(failure.result()),
         }
         Ok(Sent {
             answer,
             at: permit.sent,
             at_utc,
             token: source.zip(token),
+            attempt,
         })
     }
 
@@ -191,7 +202,12 @@ impl CarrierClient {
     ) -> Result<Permit<'_>, CallError> {
         let waiting_since = Instant::now();
         let permit = self.limiter.acquire(endpoint, PATIENCE).await;
-        meter.has_waited(waiting_since);
+        let waited = waiting_since.elapsed();
+        meter.has_waited(waited);
+        if waited >= SHORTEST_WAIT {
+            let carrier = self.destination.carrier.code();
+            self.traffic.permits_waited(carrier, waited);
+        }
         let permit = permit.map_err(|paused| self.not_before(paused))?;
         // As late as can be: the wait may have been long, and the process may have been frozen.
         if self.tenure.is_held() {
@@ -199,6 +215,11 @@ impl CarrierClient {
         } else {
             Err(CallError::LeaseLost)
         }
+    }
+
+    /// An attempt that is about to leave.
+    pub(super) fn begin(&self) -> Attempt<'_> {
+        Attempt::begin(&*self.traffic, self.destination.carrier.code())
     }
 
     pub(super) async fn on_the_wire(
@@ -237,7 +258,7 @@ impl CarrierClient {
         &self,
         walk: &mut (dyn Walk<T> + '_),
         class: &str,
-        received: &Received,
+        (received, attempt): (&Received, &mut Attempt<'_>),
         (sent, sent_at): (Instant, DateTime<Utc>),
     ) -> Result<Page<T>, Setback> {
         let scrub = |text: String| self.destination.scrubber.scrub(&text);
@@ -247,7 +268,9 @@ impl CarrierClient {
             sent_at,
             read_at: self.clock.now(),
         };
-        let error = match walk.read(&answer) {
+        let read = walk.read(&answer);
+        attempt.ended(traffic::of_reading(&read));
+        let error = match read {
             Ok(page) => {
                 self.limiter.answered(class, sent);
                 return Ok(page);
@@ -280,7 +303,7 @@ impl CarrierClient {
                     worth_retrying: true,
                 }
             }
-            Failure::Transient { reason, pause } => {
+            Failure::Transient { reason, pause, .. } => {
                 if let Some(pause) = pause {
                     self.limiter.throttled(class, sent, pause);
                 }
@@ -289,7 +312,7 @@ impl CarrierClient {
                     worth_retrying: true,
                 }
             }
-            Failure::Down { reason } => Setback::last(CallError::Unavailable { reason }),
+            Failure::Down { reason, .. } => Setback::last(CallError::Unavailable { reason }),
             Failure::Unauthorized { status, words } => {
                 Setback::last(CallError::Unauthorized { status, words })
             }
@@ -331,6 +354,8 @@ struct Sent<'a> {
     at_utc: DateTime<Utc>,
     /// The token that it carried, and whose it is.
     token: Option<(&'a TokenSource, Arc<HeldToken>)>,
+    /// Ended already where there is no answer.
+    attempt: Attempt<'a>,
 }
 
 /// Gives a refused token back; says whether there was one.

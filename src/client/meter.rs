@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::allowance::{Allowance, Unit, Units};
 use super::error::CallError;
@@ -121,8 +121,8 @@ impl CallMeter {
             .map_or(Ok(()), |error| Err(error.clone()))
     }
 
-    pub(super) fn has_waited(&self, since: Instant) {
-        let waited_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+    pub(super) fn has_waited(&self, waited: Duration) {
+        let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
         self.waited_ms.fetch_add(waited_ms, Ordering::Relaxed);
     }
 }

@@ -15,7 +15,9 @@
 //! | `call.rs` | one call: token, permit, attempts, page |
 //! | `destination.rs` | where an account's requests go and what they prove themselves with |
 //! | `meter.rs` | what one sync spends |
+//! | `traffic.rs` | how each attempt ended, told to whoever counts |
 //! | `transport.rs` | one attempt: request out, status and capped body in |
+//! | `failure.rs` | why an attempt brought nothing; one decision per status |
 //! | `error.rs` | [`CallError`], named by what the caller does next |
 //! | `limits.rs` | what a carrier allows; all limiters of the process |
 //! | `limiter.rs` | permits of one account: pause, class, slot, account, host |
@@ -45,6 +47,7 @@ pub mod caller;
 pub mod destination;
 pub mod egress;
 pub mod error;
+pub mod failure;
 pub mod gate;
 pub mod hint;
 mod host;
@@ -62,6 +65,7 @@ pub mod scrub;
 pub mod throttle;
 pub mod token;
 pub mod tokens;
+pub mod traffic;
 pub mod transport;
 pub mod window;
 
@@ -76,5 +80,6 @@ pub use limits::{AccountLimiter, CarrierLimits, Endpoint, Limits};
 pub use meter::CallMeter;
 pub use rate::RateLimit;
 pub use tokens::Tokens;
+pub use traffic::Traffic;
 pub use transport::{Transport, TransportConfig};
 pub use window::Window;

@@ -15,13 +15,15 @@ use url::{Url, form_urlencoded};
 use super::call::{CarrierClient, Setback};
 use super::destination::{basic_header, below};
 use super::error::CallError;
+use super::failure::Failure;
 use super::limits::Endpoint;
 use super::meter::CallMeter;
 use super::retry::backoff;
 use super::token::{Bought, HeldToken, TokenKeeper};
-use super::transport::{Answerer, Failure, Outgoing, OutgoingBody, Received};
+use super::transport::{Answerer, Outgoing, OutgoingBody, Received};
 use crate::carriers::token::{TokenAddress, TokenBody};
 use crate::carriers::{Answer, Authorization, ReadError, Token, TokenRequest};
+use crate::integration::CallResult;
 
 /// Purchases as limits see them.
 const ENDPOINT: Endpoint<'_> = Endpoint {
@@ -149,8 +151,14 @@ impl CarrierClient {
             }),
         };
         let (asked_at, sent_at) = (Instant::now(), self.clock.now());
+        let mut attempt = self.begin();
         let answer = self.on_the_wire(call, ENDPOINT.path, sent_at).await;
         let token = answer.and_then(|received| self.read_token(&received, sent_at));
+        attempt.ended(
+            token
+                .as_ref()
+                .map_or_else(Failure::result, |_| CallResult::Ok),
+        );
         Ok(match token {
             Ok(token) => {
                 self.limiter.answered(ENDPOINT.class, permit.sent);
@@ -177,6 +185,7 @@ impl CarrierClient {
         let read = catch_unwind(AssertUnwindSafe(|| carrier.read_token(&answer)));
         let read = read.map_err(|_| Failure::Down {
             reason: "reading the answer panicked".to_owned(),
+            result: CallResult::Unreadable,
         })?;
         read.map_err(|error| match error {
             ReadError::Throttled(_) => Failure::Throttled { pause: None },
@@ -186,6 +195,7 @@ impl CarrierClient {
             ReadError::Malformed(_) => Failure::Transient {
                 reason: "an answer without a token".to_owned(),
                 pause: None,
+                result: CallResult::Unreadable,
             },
         })
     }

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Response, StatusCode, redirect};
+use reqwest::{Response, redirect};
 use url::Url;
 
 use super::destination::Destination;
 use super::egress::{EgressRefused, GuardedResolver};
 use super::error::SetUpError;
+use super::failure::{Failure, refusal};
 use super::retry::retry_after;
 use crate::carriers::LimitHint;
+use crate::integration::CallResult;
 
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("carrier-sync/", env!("CARGO_PKG_VERSION"));
@@ -35,54 +37,6 @@ pub struct TransportConfig {
     pub throttle_pause: Duration,
     /// A longer `Retry-After` is cut to this.
     pub max_retry_after: Duration,
-}
-
-/// Why one attempt brought no body. Named by what the call does next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// Pause the account, then try again.
-    Throttled {
-        /// For how long; `None`: the carrier named no time.
-        pause: Option<Duration>,
-    },
-    /// Try again, after the pause where the carrier named one.
-    Transient {
-        /// What happened.
-        reason: String,
-        /// From `Retry-After` of a 503.
-        pause: Option<Duration>,
-    },
-    /// The carrier failed in a way that trying again at once does not mend.
-    Down {
-        /// What happened.
-        reason: String,
-    },
-    /// 401 or 403, or what the carrier says in their place.
-    Unauthorized {
-        /// Which.
-        status: u16,
-        /// In the carrier's words where it has any.
-        words: Option<String>,
-    },
-    /// 404 or 410.
-    NotFound,
-    /// Any other no.
-    Rejected {
-        /// In the carrier's words where it has any.
-        reason: String,
-    },
-    /// The cap was met.
-    TooLarge,
-    /// The answer is elsewhere on the same host: ask there, with a permit of its own.
-    Moved {
-        /// Where.
-        to: Url,
-    },
-    /// The egress guard said no.
-    Forbidden {
-        /// Which address and why.
-        reason: String,
-    },
 }
 
 /// The HTTP connection pool of the process.
@@ -262,6 +216,7 @@ impl Transport {
                 Failure::Throttled { .. } => Failure::Transient {
                     reason: "the host of the file says \"too fast\"".to_owned(),
                     pause: None,
+                    result: CallResult::Throttled,
                 },
                 Failure::Unauthorized { .. } | Failure::NotFound => Failure::Rejected {
                     reason: format!("status {}: the file is not there any more", status.as_u16()),
@@ -312,19 +267,21 @@ impl Transport {
             }
             source = cause.source();
         }
-        let reason = if error.is_connect() {
-            format!("cannot connect: {}", root_cause(&error))
+        let (result, reason) = if error.is_connect() {
+            let reason = format!("cannot connect: {}", root_cause(&error));
+            (CallResult::Network, reason)
         } else if error.is_timeout() {
-            format!(
-                "no complete answer within {}",
-                humantime::format_duration(to.timeout)
-            )
+            let time = humantime::format_duration(to.timeout);
+            let reason = format!("no complete answer within {time}");
+            (CallResult::Timeout, reason)
         } else {
-            format!("the connection broke: {}", root_cause(&error))
+            let reason = format!("the connection broke: {}", root_cause(&error));
+            (CallResult::Network, reason)
         };
         Failure::Transient {
             reason: to.scrubber.scrub(&reason),
             pause: None,
+            result,
         }
     }
 }
@@ -339,39 +296,6 @@ fn root_cause(error: &reqwest::Error) -> String {
         "unknown cause".to_owned()
     } else {
         cause.to_string()
-    }
-}
-
-/// One `match` on the status: what the caller does next.
-fn refusal(
-    status: StatusCode,
-    pause: Option<Duration>,
-    words: impl FnOnce() -> Option<String>,
-) -> Failure {
-    let code = status.as_u16();
-    match code {
-        429 => Failure::Throttled { pause },
-        401 | 403 => Failure::Unauthorized {
-            status: code,
-            words: words(),
-        },
-        404 | 410 => Failure::NotFound,
-        408 | 502 | 503 | 504 => Failure::Transient {
-            reason: format!("status {code}"),
-            pause,
-        },
-        500..=599 => Failure::Down {
-            reason: format!("status {code}"),
-        },
-        301 | 302 | 303 | 307 | 308 => Failure::Down {
-            reason: format!("status {code}: a redirect to another host is not followed"),
-        },
-        _ => Failure::Rejected {
-            reason: words().map_or_else(
-                || format!("status {code}"),
-                |words| format!("status {code}: {words}"),
-            ),
-        },
     }
 }
 
@@ -395,29 +319,4 @@ fn moved(response: &Response) -> Option<Url> {
         (url.scheme().to_owned(), host, url.port_or_known_default())
     };
     (origin(from) == origin(&to)).then_some(to)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn every_status_leads_to_one_decision() {
-        let decide = |code| refusal(StatusCode::from_u16(code).unwrap(), None, || None);
-        assert!(matches!(decide(429), Failure::Throttled { .. }));
-        for code in [401, 403] {
-            assert!(matches!(decide(code), Failure::Unauthorized { status, .. } if status == code));
-        }
-        assert!(matches!(decide(404), Failure::NotFound));
-        for code in [408, 502, 503, 504] {
-            assert!(matches!(decide(code), Failure::Transient { .. }), "{code}");
-        }
-        for code in [302, 308, 500, 501, 520, 599] {
-            assert!(matches!(decide(code), Failure::Down { .. }), "{code}");
-        }
-        for code in [304, 400, 405, 422, 418] {
-            assert!(matches!(decide(code), Failure::Rejected { .. }), "{code}");
-        }
-    }
 }

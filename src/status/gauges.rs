@@ -5,8 +5,11 @@ use prometheus::{GaugeVec, IntGaugeVec, Opts, Registry};
 
 use super::actor::{ActorName, ActorState, ActorStatus};
 use super::metrics::registered;
-use crate::device::{Freshness, FreshnessCounts};
+use crate::device::{Freshness, FreshnessCounts, IntegrationId};
 use crate::integration::Outcome;
+
+/// An integration and its snapshot.
+type Integration<'a> = (&'a IntegrationId, &'a ActorStatus);
 
 /// The board's figures, in families of this moment.
 pub(super) fn of(
@@ -18,86 +21,33 @@ pub(super) fn of(
     if let Some(devices) = devices {
         by_freshness(&registry, devices);
     }
-    let gauge = |name: &str, help: &str, labels: &[&str]| {
-        registered(&registry, IntGaugeVec::new(Opts::new(name, help), labels))
-    };
-    let states = gauge(
-        "carrier_sync_integrations",
-        "Integrations by what they are doing.",
-        &["state"],
-    );
-    for state in ActorState::ALL {
-        states.with_label_values(&[state.as_str()]).set(0);
-    }
-    let outcomes = gauge(
-        "carrier_sync_integrations_last_outcome",
-        "Integrations by how their last sync ended; never: none has ended since the process began.",
-        &["outcome"],
-    );
-    let devices = gauge(
-        "carrier_sync_devices",
-        "Linked devices at the last look, and those of them that the present or last sync has read.",
-        &["what"],
-    );
-    let restarts = gauge(
-        "carrier_sync_actor_restarts",
-        "Times that the present actors were started again after they had died.",
-        &["actor"],
-    );
-    let writer = gauge(
-        "carrier_sync_writer",
-        "The writer: rows that wait, and transactions under way.",
-        &["what"],
-    );
-    let integrations = actors
+    let integrations: Vec<Integration<'_>> = actors
         .iter()
-        .filter(|(name, _)| matches!(name, ActorName::Integration(_)));
-    for (name, status) in actors {
-        let kind = match name {
-            ActorName::Supervisor => "supervisor",
-            ActorName::Writer => "writer",
-            ActorName::Integration(_) => "integration",
-        };
-        let count = i64::try_from(status.restarts).unwrap_or(i64::MAX);
-        restarts.with_label_values(&[kind]).add(count);
-        match name {
-            ActorName::Supervisor => {}
-            ActorName::Writer => {
-                writer
-                    .with_label_values(&["rows_waiting"])
-                    .set(signed(status.queue_depth));
-                writer
-                    .with_label_values(&["transactions"])
-                    .set(signed(status.in_flight));
-            }
-            ActorName::Integration(_) => {
-                states.with_label_values(&[status.state.as_str()]).inc();
-                let outcome = status.last_outcome.map_or("never", Outcome::as_str);
-                outcomes.with_label_values(&[outcome]).inc();
-                devices
-                    .with_label_values(&["linked"])
-                    .add(signed(status.devices));
-                devices
-                    .with_label_values(&["synced"])
-                    .add(signed(status.synced));
-            }
-        }
-    }
-    if integrations.clone().count() <= max_integrations {
-        one_by_one(&registry, integrations);
+        .filter_map(|(name, status)| match name {
+            ActorName::Integration(id) => Some((id, status)),
+            ActorName::Supervisor | ActorName::Writer => None,
+        })
+        .collect();
+    restarts(&registry, actors);
+    single_actors(&registry, actors);
+    in_sum(&registry, &integrations);
+    if integrations.len() <= max_integrations {
+        one_by_one(&registry, &integrations);
     }
     registry
 }
 
+fn counts(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels))
+}
+
 fn by_freshness(registry: &Registry, devices: FreshnessCounts) {
-    let family = IntGaugeVec::new(
-        Opts::new(
-            "carrier_sync_devices_by_freshness",
-            "Linked devices of the whole database by the age of their usage, as they were counted last.",
-        ),
+    let family = counts(
+        registry,
+        "carrier_sync_devices_by_freshness",
+        "Linked devices of the whole database by the age of their usage, as they were counted last.",
         &["freshness"],
     );
-    let family = registered(registry, family);
     for (freshness, count) in [
         (Freshness::Fresh, devices.fresh),
         (Freshness::Stale, devices.stale),
@@ -108,43 +58,133 @@ fn by_freshness(registry: &Registry, devices: FreshnessCounts) {
     }
 }
 
-fn one_by_one<'a>(
-    registry: &Registry,
-    integrations: impl Iterator<Item = &'a (ActorName, ActorStatus)>,
-) {
-    const WHO: &[&str] = &["integration", "tenant", "carrier"];
-    let gauge = |name: &str, help: &str, labels: &[&str]| {
-        registered(registry, GaugeVec::new(Opts::new(name, help), labels))
-    };
-    let state = gauge(
-        "carrier_sync_integration_state",
-        "What an integration is doing: 1 for its state.",
-        &["integration", "tenant", "carrier", "state"],
+fn restarts(registry: &Registry, actors: &[(ActorName, ActorStatus)]) {
+    let restarts = counts(
+        registry,
+        "carrier_sync_actor_restarts",
+        "Times that the present actors were started again after they had died.",
+        &["actor"],
     );
-    let last_success = gauge(
-        "carrier_sync_integration_last_success_timestamp_seconds",
-        "When the last successful sync was started.",
-        WHO,
+    for (name, status) in actors {
+        let count = i64::try_from(status.restarts).unwrap_or(i64::MAX);
+        restarts.with_label_values(&[kind(name)]).add(count);
+    }
+}
+
+/// The supervisor and the writer, of which there is one each: a rule can name them.
+fn single_actors(registry: &Registry, actors: &[(ActorName, ActorStatus)]) {
+    let states = counts(
+        registry,
+        "carrier_sync_actor_state",
+        "What the supervisor and the writer are doing: 1 for the present state, 0 for the others.",
+        &["actor", "state"],
     );
-    let interval = gauge(
-        "carrier_sync_integration_interval_seconds",
-        "Time between syncs.",
-        WHO,
+    let writer = counts(
+        registry,
+        "carrier_sync_writer",
+        "The writer: rows that wait, and transactions under way.",
+        &["what"],
     );
-    let devices = gauge(
-        "carrier_sync_integration_devices",
-        "Linked devices at the last look.",
-        WHO,
-    );
-    let calls_left = gauge(
-        "carrier_sync_integration_calls_left",
-        "What its budget of calls had left after its last sync.",
-        &["integration", "tenant", "carrier", "budget"],
-    );
-    for (name, status) in integrations {
-        let ActorName::Integration(id) = name else {
+    for (name, status) in actors {
+        if matches!(name, ActorName::Integration(_)) {
             continue;
+        }
+        for state in ActorState::ALL {
+            states
+                .with_label_values(&[kind(name), state.as_str()])
+                .set(i64::from(state == status.state));
+        }
+        if *name == ActorName::Writer {
+            for (what, count) in [
+                ("rows_waiting", status.queue_depth),
+                ("transactions", status.in_flight),
+            ] {
+                writer.with_label_values(&[what]).set(signed(count));
+            }
+        }
+    }
+}
+
+fn in_sum(registry: &Registry, integrations: &[Integration<'_>]) {
+    let states = counts(
+        registry,
+        "carrier_sync_integrations",
+        "Integrations by what they are doing.",
+        &["state"],
+    );
+    let outcomes = counts(
+        registry,
+        "carrier_sync_integrations_last_outcome",
+        "Integrations by how their last sync ended; never: none has ended since the process began.",
+        &["outcome"],
+    );
+    let devices = counts(
+        registry,
+        "carrier_sync_devices",
+        "Linked devices at the last look, and those of them that the present or last sync has read.",
+        &["what"],
+    );
+    for state in ActorState::ALL {
+        states.with_label_values(&[state.as_str()]).set(0);
+    }
+    for (_, status) in integrations {
+        states.with_label_values(&[status.state.as_str()]).inc();
+        let outcome = status.last_outcome.map_or("never", Outcome::as_str);
+        outcomes.with_label_values(&[outcome]).inc();
+        for (what, count) in [("linked", status.devices), ("synced", status.synced)] {
+            devices.with_label_values(&[what]).add(signed(count));
+        }
+    }
+}
+
+/// The families that name an integration.
+struct OneByOne {
+    state: GaugeVec,
+    last_success: GaugeVec,
+    interval: GaugeVec,
+    devices: GaugeVec,
+    calls_left: GaugeVec,
+}
+
+impl OneByOne {
+    fn of(registry: &Registry) -> Self {
+        const WHO: &[&str] = &["integration", "tenant", "carrier"];
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            registered(registry, GaugeVec::new(Opts::new(name, help), labels))
         };
+        Self {
+            state: gauge(
+                "carrier_sync_integration_state",
+                "What an integration is doing: 1 for its state.",
+                &["integration", "tenant", "carrier", "state"],
+            ),
+            last_success: gauge(
+                "carrier_sync_integration_last_success_timestamp_seconds",
+                "When the last successful sync was started.",
+                WHO,
+            ),
+            interval: gauge(
+                "carrier_sync_integration_interval_seconds",
+                "Time between syncs.",
+                WHO,
+            ),
+            devices: gauge(
+                "carrier_sync_integration_devices",
+                "Linked devices at the last look.",
+                WHO,
+            ),
+            calls_left: gauge(
+                "carrier_sync_integration_calls_left",
+                "What its budget of calls had left after its last sync.",
+                &["integration", "tenant", "carrier", "budget"],
+            ),
+        }
+    }
+}
+
+fn one_by_one(registry: &Registry, integrations: &[Integration<'_>]) {
+    let families = OneByOne::of(registry);
+    for (id, status) in integrations {
         let tenant = status
             .tenant_id
             .as_ref()
@@ -152,26 +192,32 @@ fn one_by_one<'a>(
         let carrier = status.carrier.as_deref().unwrap_or("");
         let who = [id.as_str(), tenant, carrier];
         let with = |last| [id.as_str(), tenant, carrier, last];
-        state
-            .with_label_values(&with(status.state.as_str()))
-            .set(1.0);
-        if let Some(at) = status.last_success_at {
-            last_success
-                .with_label_values(&who)
-                .set(at.timestamp() as f64);
-        }
-        if let Some(time) = status.interval {
-            interval.with_label_values(&who).set(time.as_secs_f64());
-        }
-        devices.with_label_values(&who).set(status.devices as f64);
+        let set = |family: &GaugeVec, labels: &[&str], value: Option<f64>| {
+            if let Some(value) = value {
+                family.with_label_values(labels).set(value);
+            }
+        };
+        set(&families.state, &with(status.state.as_str()), Some(1.0));
+        let last_success = status.last_success_at.map(|at| at.timestamp() as f64);
+        set(&families.last_success, &who, last_success);
+        let interval = status.interval.map(|time| time.as_secs_f64());
+        set(&families.interval, &who, interval);
+        set(&families.devices, &who, Some(status.devices as f64));
         for (budget, left) in [
             ("day", status.calls_left_today),
             ("month", status.calls_left_this_month),
         ] {
-            if let Some(left) = left {
-                calls_left.with_label_values(&with(budget)).set(left as f64);
-            }
+            let left = left.map(|left| left as f64);
+            set(&families.calls_left, &with(budget), left);
         }
+    }
+}
+
+const fn kind(name: &ActorName) -> &'static str {
+    match name {
+        ActorName::Supervisor => "supervisor",
+        ActorName::Writer => "writer",
+        ActorName::Integration(_) => "integration",
     }
 }
 

@@ -12,13 +12,15 @@ use prometheus::{
 use super::actor::{ActorName, ActorStatus};
 use super::gauges;
 use crate::device::FreshnessCounts;
-use crate::integration::Outcome;
+use crate::integration::{CallResult, Outcome};
 
 /// Seconds; a sync may wait for a carrier's limits for hours.
 const SYNC_SECONDS: &[f64] = &[
     0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0,
 ];
 const LATE_SECONDS: &[f64] = &[0.01, 0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0];
+/// From a rate's pace to a pause that is waited out.
+const WAIT_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
 const FLUSH_SECONDS: &[f64] = &[0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0];
 const BATCH_ROWS: &[f64] = &[1.0, 10.0, 100.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0];
 
@@ -45,10 +47,6 @@ pub struct SyncEnded<'a> {
     pub elapsed: Duration,
     /// How long after its time it had begun.
     pub start_late: Duration,
-    /// Calls to the carrier.
-    pub carrier_calls: u64,
-    /// Time spent waiting for permits.
-    pub permits_waited: Duration,
 }
 
 /// A transaction of device rows that has ended.
@@ -66,106 +64,113 @@ pub struct FlushEnded {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    syncs: IntCounterVec,
-    sync_seconds: HistogramVec,
+    syncs: Syncs,
+    calls: Calls,
+    writes: Writes,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let registry = Registry::new();
+        let build = Opts::new("carrier_sync_build_info", "The running program; always 1.");
+        let build = registered(&registry, IntGaugeVec::new(build, &["version"]));
+        build
+            .with_label_values(&[env!("CARRIER_SYNC_VERSION")])
+            .set(1);
+        Self {
+            syncs: Syncs::of(&registry),
+            calls: Calls::of(&registry),
+            writes: Writes::of(&registry),
+            registry,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Syncs {
+    ended: IntCounterVec,
+    seconds: HistogramVec,
     start_late_seconds: Histogram,
-    carrier_calls: IntCounterVec,
-    permits_waited_seconds: CounterVec,
+}
+
+impl Syncs {
+    fn of(registry: &Registry) -> Self {
+        let ended = Opts::new("carrier_sync_syncs_total", "Syncs that ended.");
+        let seconds = HistogramOpts::new(
+            "carrier_sync_sync_duration_seconds",
+            "How long syncs took, waiting for limits included.",
+        );
+        let seconds = seconds.buckets(SYNC_SECONDS.to_vec());
+        let late = HistogramOpts::new(
+            "carrier_sync_sync_start_late_seconds",
+            "How long after their time syncs began.",
+        );
+        let late = late.buckets(LATE_SECONDS.to_vec());
+        Self {
+            ended: registered(registry, IntCounterVec::new(ended, &["carrier", "outcome"])),
+            seconds: registered(registry, HistogramVec::new(seconds, &["carrier"])),
+            start_late_seconds: registered(registry, Histogram::with_opts(late)),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Calls {
+    ended: IntCounterVec,
+    waited_seconds: CounterVec,
+    wait_seconds: HistogramVec,
+}
+
+impl Calls {
+    fn of(registry: &Registry) -> Self {
+        let ended = Opts::new(
+            "carrier_sync_carrier_calls_total",
+            "Attempts to call carriers by how they ended; each retry, redirect and purchase of a token is one.",
+        );
+        let waited = Opts::new(
+            "carrier_sync_permits_waited_seconds_total",
+            "Time that calls waited for limits and pauses, all together.",
+        );
+        let wait = HistogramOpts::new(
+            "carrier_sync_permit_wait_seconds",
+            "How long a call waited for limits and pauses, of those that waited for a millisecond or more.",
+        );
+        let wait = wait.buckets(WAIT_SECONDS.to_vec());
+        Self {
+            ended: registered(registry, IntCounterVec::new(ended, &["carrier", "result"])),
+            waited_seconds: registered(registry, CounterVec::new(waited, &["carrier"])),
+            wait_seconds: registered(registry, HistogramVec::new(wait, &["carrier"])),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Writes {
     rows_written: IntCounter,
     rows_failed: IntCounter,
     flush_seconds: Histogram,
     batch_rows: Histogram,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        let registry = Registry::new();
-        let build = IntGaugeVec::new(
-            Opts::new("carrier_sync_build_info", "The running program; always 1."),
-            &["version"],
+impl Writes {
+    fn of(registry: &Registry) -> Self {
+        let written = Opts::new("carrier_sync_rows_written_total", "Device rows committed.");
+        let failed = Opts::new(
+            "carrier_sync_rows_failed_total",
+            "Device rows that were not written: refused, gone, or of a transaction that failed.",
         );
-        let build = registered(&registry, build);
-        build
-            .with_label_values(&[env!("CARRIER_SYNC_VERSION")])
-            .set(1);
-        let histogram = |name: &str, help: &str, buckets: &[f64]| {
-            HistogramOpts::new(name, help).buckets(buckets.to_vec())
-        };
+        let seconds = HistogramOpts::new(
+            "carrier_sync_flush_duration_seconds",
+            "How long transactions of device rows took, their retries included.",
+        );
+        let seconds = seconds.buckets(FLUSH_SECONDS.to_vec());
+        let rows = HistogramOpts::new("carrier_sync_batch_rows", "Device rows per transaction.");
+        let rows = rows.buckets(BATCH_ROWS.to_vec());
         Self {
-            syncs: registered(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new("carrier_sync_syncs_total", "Syncs that ended."),
-                    &["carrier", "outcome"],
-                ),
-            ),
-            sync_seconds: registered(
-                &registry,
-                HistogramVec::new(
-                    histogram(
-                        "carrier_sync_sync_duration_seconds",
-                        "How long syncs took, waiting for limits included.",
-                        SYNC_SECONDS,
-                    ),
-                    &["carrier"],
-                ),
-            ),
-            start_late_seconds: registered(
-                &registry,
-                Histogram::with_opts(histogram(
-                    "carrier_sync_sync_start_late_seconds",
-                    "How long after their time syncs began.",
-                    LATE_SECONDS,
-                )),
-            ),
-            carrier_calls: registered(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "carrier_sync_carrier_calls_total",
-                        "Calls to carriers, retries and purchases of tokens included; counted when a sync ends.",
-                    ),
-                    &["carrier"],
-                ),
-            ),
-            permits_waited_seconds: registered(
-                &registry,
-                CounterVec::new(
-                    Opts::new(
-                        "carrier_sync_permits_waited_seconds_total",
-                        "Time that calls waited for limits and pauses, all together; counted when a sync ends.",
-                    ),
-                    &["carrier"],
-                ),
-            ),
-            rows_written: registered(
-                &registry,
-                IntCounter::new("carrier_sync_rows_written_total", "Device rows committed."),
-            ),
-            rows_failed: registered(
-                &registry,
-                IntCounter::new(
-                    "carrier_sync_rows_failed_total",
-                    "Device rows that were not written: refused, gone, or of a transaction that failed.",
-                ),
-            ),
-            flush_seconds: registered(
-                &registry,
-                Histogram::with_opts(histogram(
-                    "carrier_sync_flush_duration_seconds",
-                    "How long transactions of device rows took, their retries included.",
-                    FLUSH_SECONDS,
-                )),
-            ),
-            batch_rows: registered(
-                &registry,
-                Histogram::with_opts(histogram(
-                    "carrier_sync_batch_rows",
-                    "Device rows per transaction.",
-                    BATCH_ROWS,
-                )),
-            ),
-            registry,
+            rows_written: registered(registry, IntCounter::with_opts(written)),
+            rows_failed: registered(registry, IntCounter::with_opts(failed)),
+            flush_seconds: registered(registry, Histogram::with_opts(seconds)),
+            batch_rows: registered(registry, Histogram::with_opts(rows)),
         }
     }
 }
@@ -182,33 +187,52 @@ pub(super) fn registered<C: Collector + Clone + 'static>(
 impl Metrics {
     /// Counts a sync.
     pub fn sync_ended(&self, ended: SyncEnded<'_>) {
-        let carrier = &[ended.carrier];
-        let outcome = ended.outcome.as_str();
+        let (carrier, outcome) = (ended.carrier, ended.outcome.as_str());
         self.syncs
-            .with_label_values(&[ended.carrier, outcome])
+            .ended
+            .with_label_values(&[carrier, outcome])
             .inc();
-        let seconds = ended.elapsed.as_secs_f64();
-        self.sync_seconds
+        self.syncs
+            .seconds
+            .with_label_values(&[carrier])
+            .observe(ended.elapsed.as_secs_f64());
+        let late = ended.start_late.as_secs_f64();
+        self.syncs.start_late_seconds.observe(late);
+    }
+
+    /// Counts an attempt to call a carrier. With its first one a carrier has a figure for every result: a figure
+    /// that appears with the first failure has not grown in the eyes of `rate`.
+    pub fn call_ended(&self, carrier: &str, result: CallResult) {
+        for each in CallResult::ALL {
+            self.calls
+                .ended
+                .with_label_values(&[carrier, each.as_str()])
+                .inc_by(u64::from(each == result));
+        }
+    }
+
+    /// Counts a call's wait for its permits.
+    pub fn permits_waited(&self, carrier: &str, waited: Duration) {
+        let (calls, seconds) = (&self.calls, waited.as_secs_f64());
+        let carrier = &[carrier];
+        calls
+            .waited_seconds
+            .with_label_values(carrier)
+            .inc_by(seconds);
+        calls
+            .wait_seconds
             .with_label_values(carrier)
             .observe(seconds);
-        self.start_late_seconds
-            .observe(ended.start_late.as_secs_f64());
-        self.carrier_calls
-            .with_label_values(carrier)
-            .inc_by(ended.carrier_calls);
-        let waited = ended.permits_waited.as_secs_f64();
-        self.permits_waited_seconds
-            .with_label_values(carrier)
-            .inc_by(waited);
     }
 
     /// Counts a transaction.
     pub fn flush_ended(&self, ended: FlushEnded) {
-        self.rows_written.inc_by(ended.written as u64);
-        self.rows_failed.inc_by(ended.failed as u64);
-        self.flush_seconds.observe(ended.elapsed.as_secs_f64());
-        self.batch_rows
-            .observe((ended.written + ended.failed) as f64);
+        let writes = &self.writes;
+        writes.rows_written.inc_by(ended.written as u64);
+        writes.rows_failed.inc_by(ended.failed as u64);
+        writes.flush_seconds.observe(ended.elapsed.as_secs_f64());
+        let rows = ended.written + ended.failed;
+        writes.batch_rows.observe(rows as f64);
     }
 
     /// Everything, with what `actors` have said last; up to `max_integrations` of them one by one, beyond it
@@ -268,15 +292,21 @@ mod tests {
             outcome: Outcome::Partial,
             elapsed: Duration::from_secs(2),
             start_late: Duration::from_millis(50),
-            carrier_calls: 12,
-            permits_waited: Duration::from_millis(1_500),
         });
+        metrics.call_ended("1nce", CallResult::Ok);
+        metrics.call_ended("1nce", CallResult::Timeout);
+        metrics.permits_waited("1nce", Duration::from_millis(1_500));
         metrics.flush_ended(FlushEnded {
             written: 998,
             failed: 2,
             elapsed: Duration::from_millis(3),
         });
+        let backing_off = ActorStatus {
+            state: ActorState::BackingOff,
+            ..ActorStatus::default()
+        };
         let actors = [
+            (ActorName::Writer, backing_off),
             integration(1, ActorState::Idle),
             integration(2, ActorState::Parked),
         ];
@@ -293,11 +323,17 @@ mod tests {
                 "carrier_sync_sync_duration_seconds_bucket{carrier=\"1nce\",le=\"1\"} 0",
                 "carrier_sync_sync_duration_seconds_bucket{carrier=\"1nce\",le=\"5\"} 1",
                 "carrier_sync_sync_start_late_seconds_count 1",
-                "carrier_sync_carrier_calls_total{carrier=\"1nce\"} 12",
+                "carrier_sync_carrier_calls_total{carrier=\"1nce\",result=\"ok\"} 1",
+                "carrier_sync_carrier_calls_total{carrier=\"1nce\",result=\"timeout\"} 1",
+                "carrier_sync_carrier_calls_total{carrier=\"1nce\",result=\"unauthorized\"} 0",
+                "carrier_sync_permit_wait_seconds_bucket{carrier=\"1nce\",le=\"1\"} 0",
+                "carrier_sync_permit_wait_seconds_bucket{carrier=\"1nce\",le=\"5\"} 1",
                 "carrier_sync_permits_waited_seconds_total{carrier=\"1nce\"} 1.5",
                 "carrier_sync_rows_written_total 998",
                 "carrier_sync_rows_failed_total 2",
                 "carrier_sync_batch_rows_sum 1000",
+                "carrier_sync_actor_state{actor=\"writer\",state=\"backing_off\"} 1",
+                "carrier_sync_actor_state{actor=\"writer\",state=\"idle\"} 0",
                 "carrier_sync_integrations{state=\"idle\"} 1",
                 "carrier_sync_integrations{state=\"parked\"} 1",
                 "carrier_sync_integrations{state=\"syncing\"} 0",

@@ -20,7 +20,7 @@ use crate::client::egress::{parse_address, parse_base_url};
 use crate::client::limits::CarrierLimits;
 use crate::client::purchase::{self, TokenSource, credentials, token_url};
 use crate::client::scrub::Scrubber;
-use crate::client::{AllowedHosts, CarrierClient, Limits, Tokens, Transport};
+use crate::client::{AllowedHosts, CarrierClient, Limits, Tokens, Traffic, Transport};
 use crate::clock::Clock;
 use crate::integration::{IntegrationRow, SecretColumn};
 use crate::manifests::Manifests;
@@ -76,6 +76,8 @@ pub struct JobBuilder {
     pub allowed_hosts: AllowedHosts,
     /// What describes custom carriers.
     pub manifests: Manifests,
+    /// Handed to every client.
+    pub traffic: Arc<dyn Traffic>,
 }
 
 impl JobBuilder {
@@ -250,6 +252,7 @@ impl JobBuilder {
             tenure,
             max_attempts: settings.max_attempts,
             clock: Arc::clone(&self.clock),
+            traffic: Arc::clone(&self.traffic),
         })
     }
 

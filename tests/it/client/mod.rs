@@ -14,6 +14,7 @@ mod throttle;
 mod token;
 mod token_carrier;
 mod token_secrets;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -24,7 +25,7 @@ use carrier_sync::budget::CallBudget;
 use carrier_sync::carriers::{Bulk, DeviceRecord, Page, PageSizes};
 use carrier_sync::client::{
     AllowedHosts, CallError, CallMeter, CarrierLimits, Limits, RateLimit, Tier, Tokens, Transport,
-    TransportConfig,
+    TransportConfig, traffic::Uncounted,
 };
 use carrier_sync::clock::Clock;
 use carrier_sync::device::{CarrierDeviceId, IntegrationId, TenantId};
@@ -146,6 +147,7 @@ impl Setup {
             carriers: BTreeMap::from([("hologram".to_owned(), settings)]),
             opener: Opener::default(),
             allowed_hosts: AllowedHosts::default(),
+            traffic: Arc::new(Uncounted),
         }
     }
 

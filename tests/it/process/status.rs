@@ -52,6 +52,13 @@ fn a_service_at_work_lives_is_ready_and_tells_its_figures() {
         "carrier_sync_rows_written_total 30",
         "carrier_sync_devices{what=\"synced\"} 30",
         &format!(
+            "carrier_sync_carrier_calls_total{{carrier=\"hologram\",result=\"ok\"}} {}",
+            place.simulator.calls().total
+        ),
+        "carrier_sync_carrier_calls_total{carrier=\"hologram\",result=\"unauthorized\"} 0",
+        "carrier_sync_actor_state{actor=\"writer\",state=\"parked\"} 0",
+        "carrier_sync_actor_state{actor=\"supervisor\",state=\"parked\"} 0",
+        &format!(
             "carrier_sync_integration_devices{{carrier=\"hologram\",integration=\"{id}\",tenant=\"acme\"}} 30"
         ),
     ] {
