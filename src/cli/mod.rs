@@ -10,6 +10,7 @@ mod demo_story;
 mod devices;
 mod error;
 mod exit;
+mod health;
 mod integrations;
 mod migrate;
 mod once;
@@ -102,6 +103,7 @@ enum Command {
     Integrations(integrations::IntegrationsArgs),
     Devices(devices::DevicesArgs),
     Runs(runs::RunsArgs),
+    Health(health::HealthArgs),
     Secrets(secrets::SecretsArgs),
     Simulate(simulate::SimulateArgs),
     Completions(shell::CompletionsArgs),
@@ -159,6 +161,7 @@ fn execute(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Migrate(args) => block_on(migrate::migrate(&args, &config))?,
         Command::Integrations(args) => integrations::execute(args, config)?,
         Command::Devices(args) => block_on(devices::execute(args, &config))?,
+        Command::Health(args) => health::health(&args, &config)?,
         Command::Runs(args) => block_on(runs::execute(args, &config))?,
         Command::Secrets(args) => block_on(secrets::execute(args, &config))?,
         Command::Completions(args) => shell::completions(&args, Cli::command())?,

@@ -5,6 +5,7 @@
 
 pub mod actor;
 pub mod address;
+pub mod ask;
 pub mod board;
 pub mod control;
 pub mod fleet;

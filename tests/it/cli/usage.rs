@@ -2,7 +2,7 @@
 
 use super::User;
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 21] = [
     &[],
     &["demo"],
     &["run"],
@@ -21,6 +21,7 @@ const COMMANDS: [&[&str]; 20] = [
     &["devices", "import"],
     &["runs"],
     &["runs", "list"],
+    &["health"],
     &["completions"],
     &["man"],
 ];

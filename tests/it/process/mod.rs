@@ -1,6 +1,7 @@
 //! The program as a process: signals, exit codes, what it says and what it must never say.
 
 mod api;
+mod asked;
 mod checks;
 mod demo;
 mod health;
