@@ -2,6 +2,7 @@
 //! command line itself.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::{Args, Command};
 use clap_complete::Shell;
@@ -19,7 +20,8 @@ The manual of a command is asked for by its name.
 
 Examples:
   carrier-sync man | man -l -
-  carrier-sync man once > /usr/local/share/man/man1/carrier-sync-once.1";
+  carrier-sync man once > /usr/local/share/man/man1/carrier-sync-once.1
+  carrier-sync man --into /usr/local/share/man/man1";
 
 /// Print a script that completes this command line in a shell
 #[derive(Debug, Args)]
@@ -35,6 +37,9 @@ pub struct CompletionsArgs {
 pub struct ManArgs {
     /// The command, such as `once` or `integrations add`; none: the program
     command: Vec<String>,
+    /// Write the pages of the program and of all its commands into this folder
+    #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+    into: Option<PathBuf>,
 }
 
 /// Prints the script.
@@ -44,8 +49,15 @@ pub(super) fn completions(args: &CompletionsArgs, mut program: Command) -> Resul
     print(&script)
 }
 
-/// Prints the page.
+/// Prints the page, or writes all of them.
 pub(super) fn man(args: &ManArgs, mut program: Command) -> Result<Exit, CliError> {
+    if let Some(folder) = &args.into {
+        return clap_mangen::generate_to(program, folder)
+            .map(|()| Exit::Success)
+            .map_err(|error| {
+                CliError::new(format!("cannot write to {}", folder.display())).because(error)
+            });
+    }
     program.build();
     let mut command = &program;
     for name in &args.command {

@@ -27,6 +27,7 @@ mod fleet;
 mod layers;
 mod leases;
 mod logging;
+mod packaging;
 mod per_device;
 mod postgres;
 mod process;
