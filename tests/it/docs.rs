@@ -10,7 +10,7 @@ use std::{
 
 use carrier_sync::status::ActorState;
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
@@ -19,6 +19,7 @@ const PAGES: [&str; 11] = [
     "docs/carriers.md",
     "docs/custom-carriers.md",
     "docs/decisions.md",
+    "docs/installing.md",
     "docs/operating.md",
     "docs/performance.md",
     "docs/scaling.md",
