@@ -48,7 +48,7 @@ impl Outcome {
 pub enum CallResult {
     /// A usable answer.
     Ok,
-    /// The answer is elsewhere; on the same host it is asked for there, which is an attempt of its own.
+    /// The answer is elsewhere on the same host, where it is asked for next: an attempt of its own.
     Redirect,
     /// 429, or what the carrier says in its place.
     Throttled,
@@ -56,7 +56,7 @@ pub enum CallResult {
     Unauthorized,
     /// 404 or 410.
     NotFound,
-    /// Any other no, in the status or in the answer's body.
+    /// Any other no, in the status or in the answer's body; a redirect that is not followed is one.
     ClientError,
     /// A failure on the carrier's side.
     ServerError,

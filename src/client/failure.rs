@@ -104,7 +104,7 @@ pub(super) fn refusal(
         },
         301 | 302 | 303 | 307 | 308 => Failure::Down {
             reason: format!("status {code}: a redirect to another host is not followed"),
-            result: CallResult::Redirect,
+            result: CallResult::ClientError,
         },
         _ => Failure::Rejected {
             reason: words().map_or_else(

@@ -154,11 +154,12 @@ impl CarrierClient {
         let mut attempt = self.begin();
         let answer = self.on_the_wire(call, ENDPOINT.path, sent_at).await;
         let token = answer.and_then(|received| self.read_token(&received, sent_at));
-        attempt.ended(
-            token
-                .as_ref()
-                .map_or_else(Failure::result, |_| CallResult::Ok),
-        );
+        attempt.ended(match &token {
+            Ok(_) => CallResult::Ok,
+            // Not followed, as below.
+            Err(Failure::Moved { .. }) => CallResult::ClientError,
+            Err(failure) => failure.result(),
+        });
         Ok(match token {
             Ok(token) => {
                 self.limiter.answered(ENDPOINT.class, permit.sent);

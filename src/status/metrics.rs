@@ -203,12 +203,18 @@ impl Metrics {
     /// Counts an attempt to call a carrier. With its first one a carrier has a figure for every result: a figure
     /// that appears with the first failure has not grown in the eyes of `rate`.
     pub fn call_ended(&self, carrier: &str, result: CallResult) {
-        for each in CallResult::ALL {
-            self.calls
-                .ended
-                .with_label_values(&[carrier, each.as_str()])
-                .inc_by(u64::from(each == result));
+        let of = |result: CallResult| {
+            let labels = &[carrier, result.as_str()];
+            self.calls.ended.with_label_values(labels)
+        };
+        let ended = of(result);
+        if ended.get() == 0 {
+            for other in CallResult::ALL {
+                // Made by being asked for.
+                drop(of(other));
+            }
         }
+        ended.inc();
     }
 
     /// Counts a call's wait for its permits.

@@ -77,7 +77,7 @@ async fn each_way_to_end_has_its_result() {
         ("HTML on a 200", answer(200, &[], "<html>"), R::Unreadable),
         (
             "too large",
-            answer(200, &[], &"x".repeat(2_000)),
+            answer(200, &[], "x".repeat(2_000)),
             R::Unreadable,
         ),
         ("a reset", Reply::Reset(Vec::new()), R::Network),
@@ -89,7 +89,7 @@ async fn each_way_to_end_has_its_result() {
         (
             "elsewhere",
             answer(302, &[("Location", "http://other.example/x")], ""),
-            R::Redirect,
+            R::ClientError,
         ),
     ];
     for (what, reply, result) in table {
@@ -167,6 +167,12 @@ async fn purchases_of_tokens_count_too() {
     ask(&job).await.unwrap();
     use CallResult::{Ok, ServerError, Unreadable};
     assert_eq!(counter.results(), [ServerError, Unreadable, Ok, Ok]);
+    // A redirect is not followed with credentials in hand, though it stays on the host.
+    let carrier = ScriptedCarrier::start(|_, _| answer(307, &[("Location", "/other")], "")).await;
+    let (builder, counter) = counted(super::token_carrier::builder(Setup::once()));
+    let job = try_job(&builder, Seller::default(), &row(Some(&carrier.base_url()))).unwrap();
+    ask(&job).await.unwrap_err();
+    assert_eq!(counter.results(), [CallResult::ClientError]);
 }
 
 #[tokio::test]
