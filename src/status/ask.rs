@@ -17,6 +17,9 @@ use super::Address;
 /// Our answers are far smaller.
 const LONGEST_ANSWER: u64 = 1 << 20;
 
+/// Whoever waits for longer is not asking how it is now.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(3_600);
+
 /// Where to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Door {
@@ -51,7 +54,7 @@ impl Door {
         }
     }
 
-    /// Asks for `path`, and has the whole answer within `patience`.
+    /// Asks for `path`, and has the whole answer within `patience`, an hour at most.
     ///
     /// # Errors
     /// The system's own; [`io::ErrorKind::InvalidData`] for an answer that is not HTTP.
@@ -61,7 +64,7 @@ impl Door {
         token: Option<&SecretString>,
         patience: Duration,
     ) -> io::Result<Answer> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + patience.min(LONGEST_PATIENCE);
         let host = match self {
             Self::Tcp(host) => host.as_str(),
             Self::Unix(_) => "localhost",
