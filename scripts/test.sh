@@ -37,6 +37,7 @@ else
 fi
 bash "$root/scripts/pgbouncer.sh" install
 bash "$root/scripts/promtool.sh" install >/dev/null
+bash "$root/scripts/chromium.sh" install
 bash "$root/scripts/systemd.sh" install >/dev/null
 cargo test --locked "$@"
 

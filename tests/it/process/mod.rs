@@ -2,6 +2,7 @@
 
 mod api;
 mod asked;
+mod browser;
 mod checks;
 mod demo;
 mod health;

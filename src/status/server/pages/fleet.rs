@@ -18,6 +18,8 @@ use crate::status::server::problem::Problem;
 use crate::status::server::routes::Answers;
 use crate::words;
 
+/// Of a reason, so much; all of it stands on the integration's own page.
+const REASON_CHARS: usize = 400;
 /// Integrations on a page: what is worst is on the first.
 const PAGE: usize = 50;
 
@@ -117,7 +119,7 @@ fn chips(snapshot: &Snapshot, filter: &IntegrationFilter) -> Markup {
                         li { a href={ "/?attention=" (attention.as_str()) }
                             aria-current=[(filter.attention == Some(attention)).then_some("true")] {
                             span.badge.(if count > 0 { attention.as_str() } else { "off" }) { (parts::attention_word(attention)) }
-                            b { (words::count(count)) }
+                            " " b { (words::count(count)) }
                         } }
                     }
                 }
@@ -219,14 +221,19 @@ fn row(view: &IntegrationView, snapshot: &Snapshot) -> Markup {
             td data-label="Calls" { div { (parts::calls_against_limit(view)) } }
             td data-label="Next run" { div { (parts::next_run(view, now)) } }
         }
-        @if is_told { tr.why.(view.attention.as_str()) { td colspan="8" { div { (why(view)) } } } }
+        @if is_told { tr.why.(view.attention.as_str()) { td colspan="8" { div { (why(view, REASON_CHARS)) } } } }
     }
 }
 
-/// The reason, and what to do.
-pub(super) fn why(view: &IntegrationView) -> Markup {
+/// The reason, as far as there is room for it, and what to do.
+pub(super) fn why(view: &IntegrationView, room: usize) -> Markup {
     html! {
-        @if let Some(reason) = &view.reason { p.reason { (with_code(reason)) } }
+        @if let Some(reason) = &view.reason {
+            @match reason.char_indices().nth(room) {
+                None => p.reason { (with_code(reason)) },
+                Some((end, _)) => p.reason { (with_code(&reason[..end])) "…" },
+            }
+        }
         @if let Some(advice) = &view.advice { p { (with_code(advice)) } }
     }
 }

@@ -92,7 +92,7 @@ fn trouble(view: &IntegrationView) -> Markup {
             @if view.attention != Attention::Well {
                 div.alert.(view.attention.as_str()) {
                     p { b { (parts::attention_word(view.attention)) } }
-                    (why(view))
+                    (why(view, usize::MAX))
                 }
             }
         }
