@@ -82,11 +82,12 @@ fn figures(snapshot: &Snapshot) -> Markup {
                 Some(devices) => {
                     dl.figures {
                         (figure("fresh", "fresh", devices.fresh))
-                        (figure("stale", "stale: read more than three intervals ago", devices.stale))
+                        (figure("stale", "stale", devices.stale))
                         (figure("never", "never read", devices.never))
                     }
                     (parts::freshness_bar(devices))
-                    p.soft { (words::count(devices.linked)) " linked devices" (share(devices)) }
+                    p.soft { (words::count(devices.linked)) " linked devices" (share(devices))
+                        ". Stale: usage was read more than three intervals ago." }
                 }
             }
         }
