@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::actors::keeper::Terms;
 use crate::actors::messages::Drain;
+use crate::actors::notices;
 use crate::actors::slots::SyncSlots;
 use crate::actors::spawn::spawn_watched;
 use crate::actors::supervisor::SupervisorParts;
@@ -36,10 +37,12 @@ use crate::shutdown::{Drained, Stop, drain_within};
 use crate::status::server::{Readiness, ServerParts};
 use crate::status::{Board, Fleet, StatusServer};
 use crate::store::leases::Leases;
+use crate::store::notices::Notices;
 use crate::store::queue::BatchPolicy;
 use crate::store::retry::RetryPolicy;
 use crate::store::{
-    SoleUse, Store, StoreError, StoreOptions, connect, connect_leases, reader, sole_use,
+    SoleUse, Store, StoreError, StoreOptions, connect, connect_leases, connect_notices, reader,
+    sole_use,
 };
 use crate::sync::{CarrierSettings, JobBuilder, SyncPolicy};
 
@@ -229,6 +232,9 @@ impl App {
         });
         self.control.serve(supervisor.clone());
         let _beat = AbortOnDropHandle::new(tokio::spawn(self.log_health_on_a_beat()));
+        let _notices = self.notices().map(|notices| {
+            AbortOnDropHandle::new(tokio::spawn(notices::forward(notices, supervisor.clone())))
+        });
         let reason = tokio::select! {
             () = stop.asked.cancelled() => None,
             Some(reason) = escalated.recv() => Some(reason),
@@ -251,6 +257,26 @@ impl App {
             (Some(reason), _) => Ending::Escalated(reason),
             (None, Drained::Whole) => Ending::Clean,
             (None, drained) => Ending::Unfinished(drained),
+        }
+    }
+
+    /// What the database tells by itself. Without it changes wait for the next look, as they may at any time.
+    fn notices(&self) -> Option<Box<dyn Notices>> {
+        match connect_notices(&store_options(&self.config)) {
+            Ok(Some(notices)) => Some(notices),
+            Ok(None) if self.store.engine() == "sqlite" => None,
+            Ok(None) => {
+                let every_s = self.config.supervisor.discover_interval.as_secs_f64();
+                tracing::info!(
+                    every_s,
+                    "no notices reach us through a pooler: changes are noticed at the next look"
+                );
+                None
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no notices from the database");
+                None
+            }
         }
     }
 

@@ -20,6 +20,7 @@ pub mod integration;
 pub mod keeper;
 mod limiter_watch;
 pub mod messages;
+pub mod notices;
 pub mod round;
 pub mod slots;
 pub mod spawn;

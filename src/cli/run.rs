@@ -20,7 +20,7 @@ const AFTER_HELP: &str = "\
 Runs until SIGTERM or Ctrl-C, then starts no new sync, gives running ones shutdown.drain_timeout to \
 finish, writes what they read, and exits 0. A second signal ends it at once; the next start repairs.
 
-New and changed integrations are noticed within supervisor.discover_interval.
+New and changed integrations are noticed within supervisor.discover_interval; on Postgres at once.
 
 At status.listen (http://127.0.0.1:8080, or \"off\") it serves /livez (the process lives), /readyz (503 with the \
 reasons while it cannot do its work) and /metrics (for Prometheus).

@@ -8,7 +8,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::leases::Leases;
-use super::postgres::{PostgresLeases, PostgresStore};
+use super::notices::Notices;
+use super::postgres::{PostgresLeases, PostgresNotices, PostgresStore};
 use super::sqlite::{self, SoleUse, SqliteStore};
 use super::{Store, StoreError};
 use crate::runs::Retention;
@@ -18,7 +19,8 @@ use crate::runs::Retention;
 pub struct StoreOptions {
     /// `postgres://…`, `postgresql://…`, `sqlite://PATH` or `sqlite::memory:`.
     pub url: SecretString,
-    /// Most connections held at once, one of them for the leases. SQLite always uses one: it has one
+    /// Most connections held at once, one of them for the leases; whoever listens to notices has one beside
+    /// them. SQLite always uses one: it has one
     /// writer anyway.
     pub max_connections: u32,
     /// How long a call waits for a connection, connecting included.
@@ -83,6 +85,19 @@ pub fn leases(
         return Ok(Some(Arc::new(PostgresLeases::connect(options, patience)?)));
     }
     Ok(None)
+}
+
+/// What the database tells by itself; `None` where it does not (SQLite: nobody else changes it while the
+/// service runs but this machine's own commands; a pooler lends sessions out). Connects to nothing yet.
+///
+/// # Errors
+/// [`StoreError::Invalid`] when the URL is not one of a store.
+pub fn notices(options: &StoreOptions) -> Result<Option<Box<dyn Notices>>, StoreError> {
+    if !options.url.expose_secret().starts_with("postgres") {
+        return Ok(None);
+    }
+    let notices = PostgresNotices::connect(options)?;
+    Ok(notices.map(|notices| Box::new(notices) as Box<dyn Notices>))
 }
 
 /// Keeps every other process from syncing with this database for as long as the value lives. `None`

@@ -8,6 +8,7 @@
 mod connect;
 pub mod leases;
 mod link_rules;
+pub mod notices;
 mod postgres;
 pub mod queue;
 mod relink;
@@ -26,7 +27,9 @@ use crate::device::{
 use crate::integration::{IntegrationRow, SecretColumn};
 use crate::runs::{RunFilter, RunRow, SyncRecord};
 
-pub use connect::{StoreOptions, connect, leases as connect_leases, reader, sole_use};
+pub use connect::{
+    StoreOptions, connect, leases as connect_leases, notices as connect_notices, reader, sole_use,
+};
 pub use sqlite::SoleUse;
 
 /// A year: beyond it an interval is a typing error.
@@ -272,6 +275,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         id: &IntegrationId,
         sync_enabled: bool,
     ) -> Result<(), StoreError>;
+
+    /// Tells every process that listens to notices to sync this integration now, if it has it. `false` where
+    /// none can hear it (SQLite: there is one process; a pooler); nobody answers either way.
+    async fn ask_to_sync(&self, _: &IntegrationId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 
     /// Creates what is missing, adopts what is there, and (Postgres) grants `service_role` what the
     /// service needs. Nothing is changed when a present column has another type.

@@ -5,6 +5,8 @@
 //! then; one whose lease has run out ends at once, since another process may be at work on it already.
 //! Beats follow each other: what one has claimed or given up is known when the next one looks.
 
+mod beats;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub(super) struct Sharing {
     /// Given up, and not yet released.
     leaving: Vec<IntegrationId>,
     is_releasing: bool,
+    /// The timer of the next beat; `None`: one is under way.
+    next_beat: Option<SpawnHandle>,
     /// The timer that ends everything when the leases run out.
     run_out: Option<SpawnHandle>,
     /// What the last beat left to be told.
@@ -59,6 +63,7 @@ impl Sharing {
             groups: None,
             leaving: Vec::new(),
             is_releasing: false,
+            next_beat: None,
             run_out: None,
             reason: None,
             told: (0, 0),
@@ -113,12 +118,15 @@ impl Supervisor {
             return;
         };
         let groups = by_account(wanted.values(), &self.parts.builder, &self.hasher);
+        let is_news = sharing.groups.as_ref() != Some(&groups);
         let is_first = sharing.groups.replace(groups).is_none();
         let look = self.looks;
         let is_ours = |held: &Held| held.looks_before < look;
         wanted.retain(|id, _| sharing.held.get(id).is_some_and(is_ours));
         if is_first {
             self.beat(ctx);
+        } else if is_news {
+            self.hurry_beat(ctx);
         }
     }
 
@@ -151,13 +159,6 @@ impl Supervisor {
         }));
     }
 
-    fn next_beat(&self, began: Instant, ctx: &mut Context<Self>) {
-        if let Some(sharing) = &self.sharing {
-            let heartbeat = sharing.keeper.terms().heartbeat;
-            ctx.run_later(heartbeat.saturating_sub(began.elapsed()), Self::beat);
-        }
-    }
-
     fn beat_failed(&mut self, error: &StoreError, ctx: &mut Context<Self>) {
         let Some(sharing) = &mut self.sharing else {
             return;
@@ -173,7 +174,7 @@ impl Supervisor {
             sharing.keeper.terms().heartbeat / RETRY_PART,
         );
         self.post(ActorState::BackingOff, Some(reason), held);
-        ctx.run_later(again, Self::beat);
+        self.beat_after(again, ctx);
     }
 
     fn stands(&mut self, standing: &Standing, began: Instant, ctx: &mut Context<Self>) {

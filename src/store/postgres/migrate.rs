@@ -1,7 +1,8 @@
 //! Making or adopting the schema, in one transaction: all of it or nothing.
 //!
 //! Two programs that migrate at once take turns. The versioned files run once each; row-level
-//! security is restored every time, so that `carrier-sync migrate` repairs what `check` complains of.
+//! security and the notices are restored every time, so that `carrier-sync migrate` repairs what `check`
+//! complains of.
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, query, query_scalar, raw_sql};
 
@@ -17,6 +18,8 @@ const HISTORY: &str = "carrier_sync_migrations";
 
 const ROW_LEVEL_SECURITY: &str =
     include_str!("../../../migrations/postgres/always/row_level_security.sql");
+
+const NOTICES: &str = include_str!("../../../migrations/postgres/always/notices.sql");
 
 pub(super) async fn migrate(
     connection: &mut PgConnection,
@@ -36,6 +39,11 @@ pub(super) async fn migrate(
         .await
         .map_err(|e| classify(&e))?;
     require_complete(&mut transaction).await?;
+    // Names columns, so after they are known to be there.
+    raw_sql(NOTICES)
+        .execute(&mut *transaction)
+        .await
+        .map_err(|e| classify(&e))?;
     if let Some(role) = service_role {
         grant(&mut transaction, role).await?;
     }

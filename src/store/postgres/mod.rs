@@ -13,6 +13,7 @@ mod freshness;
 mod leases;
 mod link;
 mod migrate;
+mod notices;
 mod read;
 mod record;
 mod runs;
@@ -32,6 +33,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 pub(super) use self::leases::PostgresLeases;
+pub(super) use self::notices::PostgresNotices;
 
 use self::error::{classify, for_administrator, for_service};
 use self::scope::Limits;
@@ -78,6 +80,8 @@ const URL_PARAMETERS: [&str; 18] = [
 pub(super) struct PostgresStore {
     pool: PgPool,
     limits: Limits,
+    /// A pooler stands between.
+    is_pooled: bool,
     /// What is kept of the history.
     runs: Retention,
     /// Longest that one call may hold a connection.
@@ -93,13 +97,11 @@ impl PostgresStore {
             .max_connections(options.max_connections.saturating_sub(1).max(1))
             .acquire_timeout(options.acquire_timeout)
             .connect_lazy_with(connection);
+        let is_pooled = is_pooled(options.url.expose_secret());
         Ok(Self {
             pool,
-            limits: Limits::new(
-                options.statement_timeout,
-                options.lock_timeout,
-                is_pooled(options.url.expose_secret()),
-            ),
+            limits: Limits::new(options.statement_timeout, options.lock_timeout, is_pooled),
+            is_pooled,
             runs: options.runs,
             call_timeout: options
                 .statement_timeout
@@ -269,6 +271,17 @@ impl Store for PostgresStore {
         let work = admin::set_sync_enabled(&mut connection, &self.limits, id, sync_enabled);
         let done = timeout(self.call_timeout, work).await;
         settle(connection, done).map_err(for_service)
+    }
+
+    /// Behind a pooler nobody listens.
+    async fn ask_to_sync(&self, id: &IntegrationId) -> Result<bool, StoreError> {
+        if self.is_pooled {
+            return Ok(false);
+        }
+        let mut connection = self.acquire().await?;
+        let work = notices::ask_to_sync(&mut connection, id);
+        let done = timeout(self.call_timeout, work).await;
+        settle(connection, done).map_err(for_service).map(|()| true)
     }
 
     /// Not limited in time: an index over a large adopted table takes what it takes.

@@ -8,6 +8,7 @@ mod drain;
 mod killer_clock;
 mod memory_store;
 mod misconfigured;
+mod notices;
 mod panics;
 mod requests;
 mod restarts;

@@ -152,6 +152,10 @@ impl Store for Spy {
         self.inner.count_calls(counts).await
     }
 
+    async fn ask_to_sync(&self, id: &IntegrationId) -> Result<bool, StoreError> {
+        self.inner.ask_to_sync(id).await
+    }
+
     async fn migrate(&self, service_role: Option<&str>) -> Result<(), StoreError> {
         self.inner.migrate(service_role).await
     }
