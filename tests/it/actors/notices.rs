@@ -27,6 +27,9 @@ struct Scene {
 const SELDOM: &[(&str, &str)] = &[
     ("supervisor.discover_interval", "1h"),
     ("supervisor.start_spread", "0s"),
+    // Nor is anything claimed by the beat.
+    ("leases.duration", "3h"),
+    ("leases.heartbeat", "1h"),
 ];
 
 impl Scene {
@@ -166,10 +169,14 @@ fn a_listener_that_was_cut_off_listens_again_and_misses_nothing() {
         let scene = Scene::set().await;
         let mut look = scene.database.superuser().await;
         let before: i32 = query_scalar(LISTENER).fetch_one(&mut look).await.unwrap();
-        // The row appears in the moment in which nobody listens.
+        // The row appears while nobody can listen.
+        let role = scene.database.service_role();
+        let log_in = |may: &str| format!("ALTER ROLE {role} {may}");
+        scene.database.execute(&log_in("NOLOGIN")).await;
         let cut = format!("SELECT pg_terminate_backend({before})");
         scene.database.execute(&cut).await;
         let first = scene.link().await;
+        scene.database.execute(&log_in("LOGIN")).await;
         scene.service.has_synced(&first, 1).await;
         until("another listens", async || {
             let now: Option<i32> = query_scalar(LISTENER)
