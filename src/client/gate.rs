@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+
 use super::limiter::{Paused, PausedBy};
 use super::monotonic::now;
 use super::rate::{Rate, RateLimit};
@@ -80,8 +82,8 @@ impl Price {
 #[derive(Debug)]
 pub(super) struct Gate {
     counts: Mutex<Counts>,
-    /// After this everything is allowed again.
-    rest: Duration,
+    /// Wakes who waits: with another limit the wait is another.
+    changed: Notify,
 }
 
 #[derive(Debug)]
@@ -89,6 +91,8 @@ struct Counts {
     rate: Rate,
     windows: Vec<SlidingWindow>,
     last_taken: Option<Instant>,
+    /// After this everything is allowed again.
+    rest: Duration,
 }
 
 impl Gate {
@@ -99,9 +103,23 @@ impl Gate {
                 rate: Rate::new(tier.rate),
                 windows: windows.collect(),
                 last_taken: None,
+                rest: tier.rest(),
             }),
-            rest: tier.rest(),
+            changed: Notify::new(),
         }
+    }
+
+    /// Allows something else from now on. What has been used stays used, and nothing is there at once that
+    /// was not there before.
+    pub(super) fn change(&self, tier: &Tier) {
+        {
+            let mut counts = self.counts();
+            counts.rate.change(tier.rate);
+            counts.windows = SlidingWindow::changed(&counts.windows, &tier.windows);
+            // What was used under the old limit must not be forgotten sooner than by it.
+            counts.rest = counts.rest.max(tier.rest());
+        }
+        self.changed.notify_waiters();
     }
 
     /// Waits until a call that has the turn may pass; takes nothing.
@@ -116,6 +134,7 @@ impl Gate {
     ) -> Result<Head<'_, Turn>, Paused> {
         let mut looked_at = None;
         loop {
+            let changed = self.changed.notified();
             let (rate, window) = self.waits(price);
             if window > patience {
                 return Err(Paused {
@@ -137,7 +156,7 @@ impl Gate {
             if wait < TIMER_STEP && moves {
                 tokio::task::yield_now().await;
             } else {
-                tokio::time::sleep(wait).await;
+                let _ = tokio::time::timeout(wait, changed).await;
             }
         }
     }
@@ -164,8 +183,9 @@ impl Gate {
 
     /// Whether everything is allowed again, and has been for a while.
     pub(super) fn is_rested(&self) -> bool {
-        let last = self.counts().last_taken;
-        last.is_none_or(|last| now().saturating_duration_since(last) >= self.rest)
+        let counts = self.counts();
+        let rested = |last| now().saturating_duration_since(last) >= counts.rest;
+        counts.last_taken.is_none_or(rested)
     }
 
     /// For the rate, and for the windows.

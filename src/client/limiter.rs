@@ -20,8 +20,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-
 use super::gate::{Head, Tier};
 use super::hint::{AccountHints, LimitHint};
 use super::host::Host;
@@ -30,12 +28,15 @@ use super::line::LineTurn;
 use super::monotonic::now;
 use super::remembered::Forgettable;
 use super::scope::{Lane, Scope};
+use super::slots::{Slot, Slots};
 use super::throttle::UnnamedPause;
 
 /// Permits of one account, shared by every integration that uses the same key.
 #[derive(Debug)]
 pub struct AccountLimiter {
-    slots: Semaphore,
+    /// Whose limits it keeps.
+    pub(super) carrier: String,
+    slots: Slots,
     scope: Arc<Scope>,
     classes: BTreeMap<String, Arc<Scope>>,
     host: Arc<Host>,
@@ -65,7 +66,7 @@ pub(super) struct Lanes {
 /// The right to make one call; gives its slot back when dropped.
 #[derive(Debug)]
 pub struct Permit<'a> {
-    _slot: SemaphorePermit<'a>,
+    _slot: Slot<'a>,
     _in_flight: Counted<'a>,
     /// When the call may be taken as sent.
     pub sent: Instant,
@@ -101,11 +102,12 @@ pub struct LimiterSnapshot {
 }
 
 impl AccountLimiter {
-    pub(super) fn new(limits: &CarrierLimits, host: Arc<Host>) -> Self {
+    pub(super) fn new(carrier: &str, limits: &CarrierLimits, host: Arc<Host>) -> Self {
         let scope = |tier: &Tier| Arc::new(Scope::new(tier));
         let classes = limits.classes.iter();
         Self {
-            slots: Semaphore::new(limits.max_concurrency),
+            carrier: carrier.to_owned(),
+            slots: Slots::new(limits.max_concurrency),
             scope: scope(&limits.account),
             classes: classes
                 .map(|(name, rate)| (name.clone(), scope(&(*rate).into())))
@@ -114,6 +116,17 @@ impl AccountLimiter {
             hints: Mutex::default(),
             waiting: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
+        }
+    }
+
+    /// Allows something else from now on. Pauses, pace and hints stay: they are the carrier's word.
+    pub(super) fn change(&self, limits: &CarrierLimits) {
+        self.slots.change(limits.max_concurrency);
+        self.scope.change(&limits.account);
+        for (name, class) in &self.classes {
+            if let Some(rate) = limits.classes.get(name) {
+                class.change(&(*rate).into());
+            }
         }
     }
 
@@ -167,13 +180,9 @@ impl AccountLimiter {
         lane: &'d Lane,
         (permits, holds_another): (u32, bool),
         patience: Duration,
-    ) -> Result<(Head<'d, LineTurn<'d>>, SemaphorePermit<'a>), Paused> {
+    ) -> Result<(Head<'d, LineTurn<'d>>, Slot<'a>), Paused> {
         let turn = lane.turn(holds_another).await;
-        #[expect(
-            clippy::expect_used,
-            reason = "the semaphore is private and never closed"
-        )]
-        let slot = self.slots.acquire().await.expect("never closed");
+        let slot = self.slots.take().await;
         let head = lane.opens(turn, permits, patience).await?;
         Ok((head, slot))
     }

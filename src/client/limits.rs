@@ -70,9 +70,24 @@ impl Limits {
     ) -> Caller {
         let hash = self.hasher.hash_one((carrier, host, credentials));
         let limiter = unpoisoned(&self.accounts).find_or_add(hash, || {
-            AccountLimiter::new(limits, self.host((carrier, host), limits))
+            AccountLimiter::new(carrier, limits, self.host((carrier, host), limits))
         });
         Caller::new(limiter, tenant)
+    }
+
+    /// All accounts and hosts of `carrier` keep other limits from now on, calls that wait included. What has
+    /// been used stays used: nobody may call at once who could not before, but for a slot more.
+    pub fn change(&self, carrier: &str, limits: &CarrierLimits) {
+        let accounts = unpoisoned(&self.accounts);
+        for account in accounts.values().filter(|a| a.carrier == carrier) {
+            account.change(limits);
+        }
+        drop(accounts);
+        for host in unpoisoned(&self.hosts).values() {
+            if host.carrier == carrier {
+                host.change(limits);
+            }
+        }
     }
 
     /// Whether `integration` is new here under this ownership. Asked again under the same one, it is not: what
@@ -93,7 +108,7 @@ impl Limits {
     /// By carrier too: a row of another carrier that leads to a host first must not decide its limits.
     fn host(&self, host: (&str, &str), limits: &CarrierLimits) -> Arc<Host> {
         let hash = self.hasher.hash_one(host);
-        unpoisoned(&self.hosts).find_or_add(hash, || Host::new(limits, &self.processes))
+        unpoisoned(&self.hosts).find_or_add(hash, || Host::new(host.0, limits, &self.processes))
     }
 }
 
@@ -102,6 +117,8 @@ fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(test)]
+mod changes;
 #[cfg(test)]
 mod fairness;
 #[cfg(test)]

@@ -62,6 +62,7 @@ mod remembered;
 pub mod retry;
 mod scope;
 pub mod scrub;
+mod slots;
 pub mod throttle;
 pub mod token;
 pub mod tokens;

@@ -138,6 +138,33 @@ impl Rate {
         }
     }
 
+    /// Goes on with another limit, and with no more than is left of this one: what was used stays used.
+    pub(super) fn change(&mut self, limit: RateLimit) {
+        let left = self.left();
+        let next = Self::new(limit);
+        let used = next.burst.get().saturating_sub(left);
+        if let Some(used) = NonZeroU32::new(used) {
+            let _ = next.take_some(used);
+        }
+        *self = next;
+    }
+
+    /// The most permits that could be taken now.
+    fn left(&self) -> u32 {
+        let before = self.tally.get();
+        let (mut there, mut too_many) = (0, self.burst.get().saturating_add(1));
+        while too_many - there > 1 {
+            let some = there + (too_many - there) / 2;
+            let taken = NonZeroU32::new(some).map(|some| self.take_some(some));
+            self.tally.set(before);
+            match taken {
+                Some(Err(_)) => too_many = some,
+                _ => there = some,
+            }
+        }
+        there
+    }
+
     fn within_burst(&self, permits: u32) -> NonZeroU32 {
         NonZeroU32::new(permits).map_or(NonZeroU32::MIN, |permits| permits.min(self.burst))
     }
@@ -191,6 +218,31 @@ mod tests {
                 assert!(rate.wait(1) > Duration::ZERO, "{taken} of {burst}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_left_is_what_can_be_taken() {
+        for burst in 1..30 {
+            for taken in 0..=burst {
+                let mut rate = Rate::new(limit(0.001, burst));
+                (0..taken).for_each(|_| rate.take(1));
+                assert_eq!(rate.left(), burst - taken);
+                for next in [1, 2, 7, 100] {
+                    let mut changed = Rate::new(limit(0.001, burst));
+                    (0..taken).for_each(|_| changed.take(1));
+                    changed.change(limit(0.002, next));
+                    assert_eq!(
+                        changed.left(),
+                        next.min(burst - taken),
+                        "{taken} of {burst} → {next}"
+                    );
+                }
+            }
+        }
+        assert_eq!(
+            Rate::new(limit(1e-9, u32::MAX)).left(),
+            Rate::new(limit(1e-9, u32::MAX)).burst.get()
+        );
     }
 
     proptest! {

@@ -43,6 +43,11 @@ impl<V: Forgettable> Remembered<V> {
         value
     }
 
+    /// All of them.
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.by_hash.values().map(Arc::as_ref)
+    }
+
     /// How many there are.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -43,6 +43,11 @@ impl Scope {
         }
     }
 
+    /// Allows something else from now on; its pauses and its pace stay.
+    pub(super) fn change(&self, tier: &Tier) {
+        self.gate.change(tier);
+    }
+
     /// Leaves nothing of a burst and of a window.
     pub(super) fn drain(&self) {
         self.gate.drain();

@@ -64,7 +64,7 @@ pub(super) struct SlidingWindow {
     used: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Departure {
     at: Instant,
     permits: u32,
@@ -90,6 +90,25 @@ impl SlidingWindow {
             self.note(part - self.part, now);
         }
         self.part = part;
+    }
+
+    /// What the windows become whose limits are now `next`: each keeps what is known to have left within its
+    /// length. What left before the longest log begins is forgotten, as it is at a start.
+    pub(super) fn changed(windows: &[Self], next: &[Window]) -> Vec<Self> {
+        let known = |per: Duration| {
+            let longer = windows.iter().filter(|window| window.per >= per);
+            let shortest = longer.min_by_key(|window| window.per);
+            shortest.or_else(|| windows.iter().max_by_key(|window| window.per))
+        };
+        let carried_over = |window: &Window| {
+            let mut next = Self::new(*window);
+            if let Some(known) = known(next.per) {
+                next.log.clone_from(&known.log);
+                next.used = known.used;
+            }
+            next
+        };
+        next.iter().map(carried_over).collect()
     }
 
     /// How long until a call that takes `permits` may leave; zero: now. One that takes more than there

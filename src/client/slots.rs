@@ -1,0 +1,131 @@
+//! Calls of one account at once. Their number may change while they run: more are there at once, fewer are
+//! taken away as they come back. Knows no rate and no pause.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+#[derive(Debug)]
+pub(super) struct Slots {
+    semaphore: Semaphore,
+    count: Mutex<Count>,
+}
+
+#[derive(Debug)]
+struct Count {
+    most: usize,
+    /// Slots that are still out and must not come back.
+    owed: usize,
+}
+
+/// The right to one call at a time; dropped, it is the next one's.
+#[derive(Debug)]
+pub(super) struct Slot<'a> {
+    slots: &'a Slots,
+    permit: Option<SemaphorePermit<'a>>,
+}
+
+impl Slots {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            semaphore: Semaphore::new(most),
+            count: Mutex::new(Count { most, owed: 0 }),
+        }
+    }
+
+    pub(super) async fn take(&self) -> Slot<'_> {
+        #[expect(
+            clippy::expect_used,
+            reason = "the semaphore is private and never closed"
+        )]
+        let permit = self.semaphore.acquire().await.expect("never closed");
+        Slot {
+            slots: self,
+            permit: Some(permit),
+        }
+    }
+
+    pub(super) fn change(&self, most: usize) {
+        let mut count = self.count();
+        let more = most.saturating_sub(count.most);
+        let kept_out = count.owed.min(more);
+        count.owed -= kept_out;
+        self.semaphore.add_permits(more - kept_out);
+        let fewer = count.most.saturating_sub(most);
+        count.owed += fewer - self.semaphore.forget_permits(fewer);
+        count.most = most;
+    }
+
+    /// Every change under this lock leaves the count whole.
+    fn count(&self) -> MutexGuard<'_, Count> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        // Held until the slot is back: a change must find it either out or there.
+        let mut count = self.slots.count();
+        let Some(permit) = self.permit.take() else {
+            return;
+        };
+        if count.owed > 0 {
+            count.owed -= 1;
+            permit.forget();
+        } else {
+            drop(permit);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn fewer_slots_are_taken_away_as_they_come_back_and_more_are_there_at_once() {
+        let slots = Slots::new(3);
+        let take = || slots.take().now_or_never();
+        let held = [take(), take(), take()];
+        assert!(held.iter().all(Option::is_some) && take().is_none());
+        slots.change(1);
+        let [first, second, third] = held;
+        drop((first, second));
+        assert!(take().is_none(), "one is still out, and one there may be");
+        drop(third);
+        let only = take();
+        assert!(only.is_some() && take().is_none());
+        slots.change(2);
+        let more = take();
+        assert!(more.is_some() && take().is_none());
+    }
+
+    proptest! {
+        /// Whatever changes when: nobody gets a slot while as many as there may be, or more, are out.
+        #[test]
+        fn no_slot_is_given_beyond_the_present_number(
+            first in 1_usize..6,
+            steps in proptest::collection::vec((0_u8..3, 1_usize..6), 1..100),
+        ) {
+            let slots = Slots::new(first);
+            let (mut most, mut held) = (first, Vec::new());
+            for (step, number) in steps {
+                match step {
+                    0 => {
+                        let taken = slots.take().now_or_never();
+                        prop_assert_eq!(taken.is_some(), held.len() < most);
+                        held.extend(taken);
+                    }
+                    1 => drop(held.pop()),
+                    _ => {
+                        slots.change(number);
+                        most = number;
+                    }
+                }
+            }
+        }
+    }
+}
