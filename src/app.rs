@@ -6,13 +6,15 @@
 //!        ─► Board, Clock, slots ┘             └─► attempts at once       (`sync_once`)
 //! ```
 
+mod following;
 mod round;
 mod traffic;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::actors::keeper::Terms;
@@ -37,12 +39,10 @@ use crate::shutdown::{Drained, Stop, drain_within};
 use crate::status::server::{Readiness, ServerParts};
 use crate::status::{Board, Fleet, StatusServer};
 use crate::store::leases::Leases;
-use crate::store::notices::Notices;
 use crate::store::queue::BatchPolicy;
 use crate::store::retry::RetryPolicy;
 use crate::store::{
-    SoleUse, Store, StoreError, StoreOptions, connect, connect_leases, connect_notices, reader,
-    sole_use,
+    SoleUse, Store, StoreError, StoreOptions, connect, connect_leases, reader, sole_use,
 };
 use crate::sync::{CarrierSettings, JobBuilder, SyncPolicy};
 
@@ -109,7 +109,8 @@ pub struct App {
     control: Arc<ServiceControl>,
     /// Who may sync at once.
     slots: Arc<SyncSlots>,
-    config: Config,
+    /// As it is now; whoever must hear of a change follows it.
+    config: watch::Sender<Arc<Config>>,
 }
 
 impl App {
@@ -125,18 +126,14 @@ impl App {
             throttle_pause: config.http.throttle_pause,
             max_retry_after: config.http.max_retry_after,
         })?;
-        let carriers = config
-            .carriers
-            .iter()
-            .map(|(code, carrier)| (code.clone(), carrier_settings(carrier, &config)))
-            .collect();
+        let carriers = all_carrier_settings(&config);
         let board = Arc::new(Board::new(config.health.max_integrations));
         let builder = JobBuilder {
             transport,
             limits: Limits::default(),
             tokens: Tokens::default(),
             clock: Arc::clone(&clock),
-            carriers,
+            carriers: carriers.into(),
             opener: Opener::new(config.secrets.keys.clone())?,
             allowed_hosts: config.http.allowed_hosts.clone(),
             manifests: Manifests::of(config.custom.manifests.clone()),
@@ -153,7 +150,7 @@ impl App {
             board,
             clock,
             slots: SyncSlots::new(config.supervisor.max_concurrent_syncs),
-            config,
+            config: watch::Sender::new(Arc::new(config)),
         })
     }
 
@@ -163,13 +160,13 @@ impl App {
     /// # Errors
     /// [`StoreError::Invalid`] naming who has it.
     pub fn sole_use(&self) -> Result<Option<SoleUse>, StoreError> {
-        sole_use(&store_options(&self.config))
+        sole_use(&store_options(&self.config()))
     }
 
     /// Whether the schema is created or upgraded on start.
     #[must_use]
     pub fn migrates_on_start(&self) -> bool {
-        let database = &self.config.database;
+        let database = &self.config().database;
         database.migrate_on_start.applies_to(database.url.engine())
     }
 
@@ -182,7 +179,7 @@ impl App {
             self.store.migrate(None).await?;
         }
         self.store
-            .check(self.config.database.allow_privileged_role)
+            .check(self.config().database.allow_privileged_role)
             .await
     }
 
@@ -191,11 +188,12 @@ impl App {
     /// # Errors
     /// [`AppError::Status`] naming the address.
     pub fn serve_status(&self, stop: &Stop) -> Result<Option<StatusServer>, AppError> {
-        let config = &self.config.status;
+        let config = self.config();
+        let status = &config.status;
         let parts = ServerParts {
             readiness: Readiness {
                 store: Arc::clone(&self.store),
-                allow_privileged_role: self.config.database.allow_privileged_role,
+                allow_privileged_role: config.database.allow_privileged_role,
                 board: Arc::clone(&self.board),
                 stopping: stop.asked.clone(),
                 runtime: tokio::runtime::Handle::current(),
@@ -208,12 +206,12 @@ impl App {
                 tokio::runtime::Handle::current(),
             ),
             control: Arc::<ServiceControl>::clone(&self.control),
-            max_integrations: config.max_integrations,
-            token: config.token.clone(),
+            max_integrations: status.max_integrations,
+            token: status.token.clone(),
         };
-        let started = StatusServer::start(&config.listen, parts);
+        let started = StatusServer::start(&status.listen, parts);
         let server = started.map_err(|source| AppError::Status {
-            address: config.listen.to_string(),
+            address: status.listen.to_string(),
             source,
         })?;
         if let Some(server) = &server {
@@ -226,12 +224,17 @@ impl App {
     pub async fn serve(&self, stop: &Stop) -> Ending {
         let (escalate, mut escalated) = mpsc::unbounded_channel();
         let (exited, exit) = oneshot::channel();
+        // Before the supervisor is made of what there is: a change that comes now must not be lost.
+        let changes = self.config.subscribe();
         let supervisor = Supervisor::new(self.supervisor_parts(escalate));
         let (supervisor, _) = spawn_watched(supervisor, MAILBOX, |reason| {
             let _ = exited.send(reason);
         });
         self.control.serve(supervisor.clone());
         let _beat = AbortOnDropHandle::new(tokio::spawn(self.log_health_on_a_beat()));
+        let told = supervisor.clone();
+        let follow = following::tell_of_changes(changes, move |settings| told.do_send(settings));
+        let _follow = AbortOnDropHandle::new(tokio::spawn(follow));
         let _notices = self.notices().map(|notices| {
             AbortOnDropHandle::new(tokio::spawn(notices::forward(notices, supervisor.clone())))
         });
@@ -243,7 +246,7 @@ impl App {
         if let Some(reason) = &reason {
             tracing::error!(reason, "the service cannot go on: draining");
         }
-        let drained = drain_within(self.config.shutdown.drain_timeout, stop, async {
+        let drained = drain_within(self.config().shutdown.drain_timeout, stop, async {
             let _ = supervisor.send(Drain).await;
             if let Some(leases) = &self.leases {
                 leases.close().await;
@@ -260,44 +263,13 @@ impl App {
         }
     }
 
-    /// What the database tells by itself. Without it changes wait for the next look, as they may at any time.
-    fn notices(&self) -> Option<Box<dyn Notices>> {
-        match connect_notices(&store_options(&self.config)) {
-            Ok(Some(notices)) => Some(notices),
-            Ok(None) if self.store.engine() == "sqlite" => None,
-            Ok(None) => {
-                let every_s = self.config.supervisor.discover_interval.as_secs_f64();
-                tracing::info!(
-                    every_s,
-                    "no notices reach us through a pooler: changes are noticed at the next look"
-                );
-                None
-            }
-            Err(error) => {
-                tracing::warn!(%error, "no notices from the database");
-                None
-            }
-        }
-    }
-
-    /// The health log's beat: for ever, in a task of its own.
-    fn log_health_on_a_beat(&self) -> impl Future<Output = ()> + use<> {
-        let (board, clock) = (Arc::clone(&self.board), Arc::clone(&self.clock));
-        let interval = self.config.health.interval;
-        async move {
-            loop {
-                tokio::time::sleep(interval).await;
-                board.log_health(clock.now());
-            }
-        }
-    }
-
     /// This process's place among several, where there can be several.
     fn keeper(&self, shares: bool) -> Option<Arc<LeaseKeeper>> {
         let leases = self.leases.clone()?;
+        let config = self.config();
         let terms = Terms {
-            duration: self.config.leases.duration,
-            heartbeat: self.config.leases.heartbeat,
+            duration: config.leases.duration,
+            heartbeat: config.leases.heartbeat,
             shares,
         };
         Some(Arc::new(LeaseKeeper::new(leases, terms)))
@@ -306,30 +278,31 @@ impl App {
     fn spawn_writer(&self) -> WriterHandle {
         let actor = DbWriterActor::new(
             Arc::clone(&self.store),
-            writer_policy(&self.config),
+            writer_policy(&self.config()),
             Arc::clone(&self.board),
             Arc::clone(&self.clock),
         );
         let (address, _) = spawn_watched(actor, MAILBOX, |reason| {
             tracing::debug!(%reason, "the writer has ended");
         });
-        WriterHandle::new(address, self.config.writer.queue_rows)
+        WriterHandle::new(address, self.config().writer.queue_rows)
     }
 
     fn supervisor_parts(&self, escalate: mpsc::UnboundedSender<String>) -> SupervisorParts {
+        let config = self.config();
         SupervisorParts {
             store: Arc::clone(&self.store),
             builder: Arc::clone(&self.builder),
             board: Arc::clone(&self.board),
             clock: Arc::clone(&self.clock),
-            writer: writer_policy(&self.config),
-            queue_rows: self.config.writer.queue_rows,
+            writer: writer_policy(&config),
+            queue_rows: config.writer.queue_rows,
             slots: Arc::clone(&self.slots),
-            discover_interval: self.config.supervisor.discover_interval,
-            start_spread: self.config.supervisor.start_spread,
-            parked_retry: self.config.supervisor.parked_retry,
+            discover_interval: config.supervisor.discover_interval,
+            start_spread: config.supervisor.start_spread,
+            parked_retry: config.supervisor.parked_retry,
             migrate: self.migrates_on_start(),
-            allow_privileged_role: self.config.database.allow_privileged_role,
+            allow_privileged_role: config.database.allow_privileged_role,
             keeper: self.keeper(true),
             escalate,
         }
@@ -365,6 +338,13 @@ fn writer_policy(config: &Config) -> WriterPolicy {
             give_up_after: config.writer.retry_for,
         },
     }
+}
+
+fn all_carrier_settings(config: &Config) -> BTreeMap<String, CarrierSettings> {
+    let carriers = config.carriers.iter();
+    carriers
+        .map(|(code, carrier)| (code.clone(), carrier_settings(carrier, config)))
+        .collect()
 }
 
 fn carrier_settings(carrier: &CarrierConfig, config: &Config) -> CarrierSettings {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt,
+    EnvFilter, Layer, Registry, layer::SubscriberExt, reload, util::SubscriberInitExt,
 };
 
 use crate::config::{LogConfig, LogFormat};
@@ -27,17 +27,34 @@ pub enum LoggingError {
     Twice(#[from] tracing_subscriber::util::TryInitError),
 }
 
+/// What is logged, to be changed while the process runs.
+#[derive(Debug, Clone)]
+pub struct LogLevel(reload::Handle<EnvFilter, Registry>);
+
+impl LogLevel {
+    /// Logs what `level` says from now on.
+    ///
+    /// # Errors
+    /// [`LoggingError::Filter`] when it is none; it stays as it was.
+    pub fn set(&self, level: &str) -> Result<(), LoggingError> {
+        let filter = EnvFilter::try_new(level)?;
+        // Fails only when there are no logs any more.
+        let _ = self.0.reload(filter);
+        Ok(())
+    }
+}
+
 /// Sets up logging for the process, once.
 ///
 /// # Errors
 /// [`LoggingError`] when it is called twice.
-pub fn init(config: &LogConfig) -> Result<(), LoggingError> {
-    let filter = EnvFilter::try_new(&config.level)?;
+pub fn init(config: &LogConfig) -> Result<LogLevel, LoggingError> {
+    let (filter, level) = reload::Layer::new(EnvFilter::try_new(&config.level)?);
     tracing_subscriber::registry()
         .with(lines(config.format).with_filter(filter))
         .try_init()?;
     panic::set_hook(Box::new(log_panic));
-    Ok(())
+    Ok(LogLevel(level))
 }
 
 fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {

@@ -1,11 +1,11 @@
-//! When to stop and how: the requests to stop, and the order of draining with its deadline.
+//! When to stop and how: the requests to stop (and the one that is none), and the order of draining with its deadline.
 //!
 //! Draining follows the data: no new sync, syncs hand over what they have read, the writer flushes,
 //! the store closes. Knows no command and no actor's inside.
 
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Requests to stop. Cloned to whoever must hear them.
@@ -43,6 +43,28 @@ impl Stop {
             }
         });
         Ok(stop)
+    }
+}
+
+/// Requests to read the configuration anew. From when it is made, SIGHUP does not end the process, whether
+/// anybody waits for it or not.
+#[derive(Debug)]
+pub struct Hangups(Signal);
+
+impl Hangups {
+    /// Listens to SIGHUP.
+    ///
+    /// # Errors
+    /// When the process cannot listen to signals.
+    pub fn on_signal() -> std::io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Waits for the next; several that came meanwhile are one.
+    pub async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

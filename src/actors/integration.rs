@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::attempt::Attempt;
-use super::messages::{Drain, SyncNow};
+use super::messages::{Adopt, Drain, SyncNow};
 use super::slots::{SyncSlot, SyncSlots};
 use super::writer_handle::WriterHandle;
 use crate::clock::Clock;
@@ -279,6 +279,15 @@ impl Handler<SyncNow> for IntegrationActor {
 
     fn handle(&mut self, _: SyncNow, ctx: &mut Self::Context) {
         self.queue(ctx);
+    }
+}
+
+/// A sync under way goes on with the job that it has.
+impl Handler<Adopt> for IntegrationActor {
+    type Result = ();
+
+    fn handle(&mut self, adopted: Adopt, _: &mut Self::Context) {
+        (self.parts.job, self.parts.parked_retry) = (adopted.job, adopted.parked_retry);
     }
 }
 

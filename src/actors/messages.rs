@@ -1,12 +1,15 @@
 //! What actors say to each other. Imperatives are asked for, past tense has happened.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use actix::Message;
 
 use crate::budget::{CallCount, CountState};
 use crate::device::{IntegrationId, UpdateBatch, WriteReceipt};
 use crate::runs::SyncRecord;
 use crate::supervision::ExitReason;
-use crate::sync::SinkError;
+use crate::sync::{SinkError, SyncJob};
 
 /// To the writer: write this, and answer after the commit.
 #[derive(Debug, Message)]
@@ -27,6 +30,28 @@ pub struct CountCalls(pub CallCount);
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct SyncNow;
+
+/// To an integration: use these from the next sync on.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Adopt {
+    /// What it syncs.
+    pub job: Arc<SyncJob>,
+    /// Time until another try where a person must change something.
+    pub parked_retry: Duration,
+}
+
+/// To the supervisor: the configuration has changed.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct UseSettings {
+    /// Time between looks at the integrations.
+    pub discover_interval: Duration,
+    /// The first syncs after a start are spread over this.
+    pub start_spread: Duration,
+    /// An integration that is parked or needs credentials is tried again after this.
+    pub parked_retry: Duration,
+}
 
 /// To anyone: begin nothing new, finish what is begun, answer when done. An actor ends after it.
 #[derive(Debug, Clone, Copy, Message)]

@@ -38,6 +38,12 @@ impl SyncSlots {
         })
     }
 
+    /// So many slots from now on; a sync that has one keeps it.
+    pub fn change(self: &Arc<Self>, max_concurrent_syncs: NonZeroUsize) {
+        self.lock().change(max_concurrent_syncs);
+        self.admit();
+    }
+
     /// A slot for a sync of this job. The place in the line is taken at once, and left when the
     /// future is dropped.
     pub fn take(self: &Arc<Self>, job: &SyncJob) -> impl Future<Output = SyncSlot> + use<> {

@@ -16,6 +16,7 @@ mod migrate;
 mod once;
 mod output;
 mod prompt;
+mod reloading;
 mod run;
 mod runs;
 mod runtime;
@@ -32,6 +33,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 use secrecy::SecretString;
 
+use self::reloading::Reloading;
 use crate::{
     config::{Config, ConfigSources, LogFormat},
     logging,
@@ -152,10 +154,11 @@ fn execute(cli: Cli) -> Result<ExitCode, CliError> {
     if !matches!(cli.command, Command::Run(_)) && config.log.level == DEFAULT_LEVEL {
         config.log.level = QUIET_LEVEL.to_owned();
     }
-    logging::init(&config.log).map_err(|error| CliError::new("cannot log").because(error))?;
+    let log_level =
+        logging::init(&config.log).map_err(|error| CliError::new("cannot log").because(error))?;
     let exit = match cli.command {
         Command::Demo(args) => demo::demo(&args, config)?,
-        Command::Run(args) => run::run(&args, config)?,
+        Command::Run(args) => run::run(&args, config, Reloading { sources, log_level })?,
         Command::Once(args) => once::once(&args, config)?,
         Command::Check(args) => check::check(&args, config)?,
         Command::Migrate(args) => block_on(migrate::migrate(&args, &config))?,

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::reloading::Reloading;
 use super::runtime::in_system;
 use super::{CliError, Exit};
 use crate::app::{App, Ending};
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::shutdown::{Drained, Stop};
+use crate::shutdown::{Drained, Hangups, Stop};
 use crate::store::{SoleUse, StoreError};
 
 /// Between two tries to lock a database file.
@@ -21,6 +23,9 @@ Runs until SIGTERM or Ctrl-C, then starts no new sync, gives running ones shutdo
 finish, writes what they read, and exits 0. A second signal ends it at once; the next start repairs.
 
 New and changed integrations are noticed within supervisor.discover_interval; on Postgres at once.
+
+On SIGHUP it reads its configuration anew: carriers.*, supervisor.*, health.interval, shutdown.* and log.level apply \
+without losing a sync, what needs a restart is named in the log, and an invalid file changes nothing.
 
 At status.listen (http://127.0.0.1:8080, or \"off\") it serves /livez (the process lives), /readyz (503 with the \
 reasons while it cannot do its work) and /metrics (for Prometheus).
@@ -39,10 +44,15 @@ Next:
 pub struct RunArgs {}
 
 /// Runs the service until it is told to stop.
-pub(super) fn run(_: &RunArgs, config: Config) -> Result<Exit, CliError> {
+pub(super) fn run(_: &RunArgs, config: Config, reloading: Reloading) -> Result<Exit, CliError> {
     in_system(async {
-        let app = App::new(config, Arc::new(SystemClock))?;
+        // Before anything else: a SIGHUP that comes too early must not end the process.
+        let hangups = Hangups::on_signal().map_err(deaf)?;
         let stop = listen()?;
+        let app = Arc::new(App::new(config, Arc::new(SystemClock))?);
+        let reloaded = Arc::clone(&app);
+        let reloads = async move { reloading.on(hangups, &reloaded).await };
+        let _reloads = AbortOnDropHandle::new(tokio::spawn(reloads));
         let _alone = sole_use(&app, &stop).await?;
         let _status = app.serve_status(&stop)?;
         tracing::info!(
@@ -76,7 +86,11 @@ async fn sole_use(app: &App, stop: &Stop) -> Result<Option<SoleUse>, CliError> {
 
 /// Requests to stop, from signals.
 pub(super) fn listen() -> Result<Stop, CliError> {
-    Stop::on_signals().map_err(|error| CliError::new("cannot listen to signals").because(error))
+    Stop::on_signals().map_err(deaf)
+}
+
+fn deaf(error: std::io::Error) -> CliError {
+    CliError::new("cannot listen to signals").because(error)
 }
 
 fn exit(ending: Ending) -> Result<Exit, CliError> {

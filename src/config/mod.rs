@@ -12,6 +12,7 @@
 //! Knows no database, no actor and, but for the registry's names, no carrier.
 
 mod carriers;
+mod changes;
 mod custom;
 mod database;
 mod database_url;
@@ -38,6 +39,7 @@ use secrecy::SecretString;
 use crate::runs::Retention;
 
 pub use carriers::CarrierConfig;
+pub use changes::Change;
 pub use custom::CustomConfig;
 pub use database::{DatabaseConfig, MigrateOnStart};
 pub use database_url::{DatabaseUrl, Engine};
@@ -52,6 +54,7 @@ pub use status::StatusConfig;
 pub use supervisor::SupervisorConfig;
 pub use writer::WriterConfig;
 
+use changes::Settings;
 use layer::Layer;
 use reader::Reader;
 
@@ -122,6 +125,8 @@ pub struct Config {
     pub shutdown: ShutdownConfig,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// All of it as it was written, to be compared with another.
+    written: Settings,
 }
 
 /// One to read the devices of syncs, one to keep the leases.
@@ -151,7 +156,8 @@ impl Config {
         let mut problems = schema::unknown_keys(&defaults, &upper);
         let merged = upper.into_iter().fold(defaults, Layer::overlaid_by);
         let mut reader = Reader::new(&merged);
-        let config = Self::read(&mut reader);
+        let mut config = Self::read(&mut reader);
+        config.written = Settings::of(&merged);
         problems.extend(reader.into_problems());
         if problems.is_empty() {
             // Only now: a refused value's placeholder must not fail a second time.
@@ -179,6 +185,7 @@ impl Config {
             status: StatusConfig::read(reader),
             shutdown: ShutdownConfig::read(reader),
             log: LogConfig::read(reader),
+            written: Settings::default(),
         }
     }
 

@@ -156,6 +156,17 @@ fn shown(key: &str, value: &ValueKind) -> String {
     }
 }
 
+/// As [`shown`], with the texts of a list: for a setting that is known, and so has no secret by mistake.
+pub(super) fn shown_whole(key: &str, value: &ValueKind) -> String {
+    match value {
+        ValueKind::Array(items) => {
+            let items = items.iter().map(|item| shown(key, &item.kind));
+            format!("[{}]", items.collect::<Vec<_>>().join(", "))
+        }
+        value => shown(key, value),
+    }
+}
+
 fn may_be_secret(key: &str, text: &str) -> bool {
     let key = key.to_ascii_lowercase();
     SECRET_WORDS.iter().any(|word| key.contains(word)) || text.contains("://") || text.contains('@')

@@ -45,6 +45,11 @@ impl<H: Clone + Eq + Hash, W> Admission<H, W> {
         }
     }
 
+    /// So many slots from now on. Where more are taken, nobody is let in until enough have come back.
+    pub fn change(&mut self, most: NonZeroUsize) {
+        self.most = most.get();
+    }
+
     /// Puts a waiter at the end of the line.
     pub fn enqueue(&mut self, host: H, waiter: W) -> Ticket {
         let ticket = Ticket(self.next);
@@ -60,7 +65,7 @@ impl<H: Clone + Eq + Hash, W> Admission<H, W> {
     /// Lets in whoever came first among those whose host may have a slot more. To be called until it
     /// lets in nobody, after each change.
     pub fn admit(&mut self) -> Option<(H, W)> {
-        let free = self.most - self.taken;
+        let free = self.most.saturating_sub(self.taken);
         let first = |(name, host): (&H, &Host<W>)| {
             let (ticket, _) = host.waiting.first_key_value()?;
             host.may_take_one_of(free).then(|| (*ticket, name.clone()))

@@ -1,9 +1,9 @@
 //! From a stored row to something that can be synced, or the reason why it cannot.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -42,7 +42,7 @@ pub const MINUTES_PER_YEAR: i64 = 525_600;
 pub struct Misconfigured(pub String);
 
 /// What the configuration says about one carrier.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CarrierSettings {
     /// Rates and concurrency.
     pub limits: CarrierLimits,
@@ -68,8 +68,8 @@ pub struct JobBuilder {
     pub tokens: Tokens,
     /// Handed to every client.
     pub clock: Arc<dyn Clock>,
-    /// By carrier code.
-    pub carriers: BTreeMap<String, CarrierSettings>,
+    /// By carrier code; they may change while the service runs.
+    pub carriers: RwLock<BTreeMap<String, CarrierSettings>>,
     /// Opens what is stored sealed.
     pub opener: Opener,
     /// The only hosts to call, where the operator lists them.
@@ -101,7 +101,9 @@ impl JobBuilder {
         tenure: Tenure,
     ) -> Result<SyncJob, Misconfigured> {
         let account = self.account(row)?;
-        let settings = self.carriers.get(carrier.code()).ok_or_else(|| {
+        // Held until the limiter is made: a change finds it, or is known to it.
+        let carriers = self.carriers();
+        let settings = carriers.get(carrier.code()).ok_or_else(|| {
             Misconfigured(format!(
                 "the configuration has no section [carriers.{}]",
                 carrier.code()
@@ -119,6 +121,31 @@ impl JobBuilder {
             notices: Notices::default(),
             turns: Turns::from_round(rand::random::<u32>().into()),
         })
+    }
+
+    /// Uses other settings from now on: limits at once, also for calls that wait; the rest for jobs that are
+    /// built from here on. Answers for which carriers anything has changed.
+    pub fn change(&self, carriers: BTreeMap<String, CarrierSettings>) -> BTreeSet<String> {
+        let mut present = self
+            .carriers
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut changed = BTreeSet::new();
+        for (code, settings) in &carriers {
+            let before = present.get(code);
+            if before.is_none_or(|before| before.limits != settings.limits) {
+                self.limits.change(code, &settings.limits);
+            }
+            if before != Some(settings) {
+                changed.insert(code.clone());
+            }
+        }
+        *present = carriers;
+        changed
+    }
+
+    fn carriers(&self) -> RwLockReadGuard<'_, BTreeMap<String, CarrierSettings>> {
+        self.carriers.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Names the account whose limits a row's calls count against: the same for rows that share it. A

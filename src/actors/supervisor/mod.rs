@@ -10,12 +10,14 @@
 //! | `discovery.rs` | looking at the database, comparing, adapting |
 //! | `children.rs` | the lives of integrations' actors |
 //! | `requests.rs` | what others ask for out of turn: a look, a sync |
+//! | `settings.rs` | other settings while everyone runs |
 //! | `sharing.rs` | which integrations are this process's, where several share them |
 //! | `writer_watch.rs` | the lives of the writer |
 
 mod children;
 mod discovery;
 mod requests;
+mod settings;
 pub(crate) mod sharing;
 mod writer_watch;
 

@@ -144,7 +144,7 @@ impl Setup {
             limits: Limits::default(),
             tokens: Tokens::default(),
             clock: Arc::new(Stopped),
-            carriers: BTreeMap::from([("hologram".to_owned(), settings)]),
+            carriers: BTreeMap::from([("hologram".to_owned(), settings)]).into(),
             opener: Opener::default(),
             allowed_hosts: AllowedHosts::default(),
             traffic: Arc::new(Uncounted),

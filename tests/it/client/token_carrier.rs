@@ -174,8 +174,9 @@ pub fn row(base_url: Option<&str>) -> IntegrationRow {
 /// A process's half, that knows the seller.
 pub fn builder(setup: Setup) -> JobBuilder {
     let mut builder = setup.builder();
-    let settings = builder.carriers["hologram"].clone();
-    builder.carriers.insert("seller".to_owned(), settings);
+    let carriers = builder.carriers.get_mut().unwrap();
+    let settings = carriers["hologram"].clone();
+    carriers.insert("seller".to_owned(), settings);
     builder
 }
 

@@ -7,6 +7,7 @@ mod checks;
 mod demo;
 mod health;
 mod once;
+mod reload;
 mod secrets;
 mod served;
 mod sessions;
