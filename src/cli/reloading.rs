@@ -29,10 +29,9 @@ impl Reloading {
     fn take_over(&self, app: &App, next: &Config) {
         let changes = app.reload(next);
         // First of all, so that the rest is told as the new level says.
-        if changes.iter().any(|change| change.key == "log.level") {
-            if let Err(error) = self.log_level.set(&next.log.level) {
-                tracing::error!(%error, "the level of the log stays as it was");
-            }
+        let has_level = changes.iter().any(|change| change.key == "log.level");
+        if has_level && let Err(error) = self.log_level.set(&next.log.level) {
+            tracing::error!(%error, "the level of the log stays as it was");
         }
         tell(&changes);
     }

@@ -51,6 +51,11 @@ pub fn app(database_url: &str, settings: &[(&str, &str)]) -> App {
 
 /// The same, by a clock of the test's own.
 pub fn app_at(database_url: &str, settings: &[(&str, &str)], clock: Arc<dyn Clock>) -> App {
+    App::new(config(database_url, settings), clock).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The configuration of such a service.
+pub fn config(database_url: &str, settings: &[(&str, &str)]) -> Config {
     let mut environment = vec![
         ("DATABASE_URL".to_owned(), database_url.to_owned()),
         (
@@ -83,8 +88,7 @@ pub fn app_at(database_url: &str, settings: &[(&str, &str)], clock: Arc<dyn Cloc
         environment,
         ..ConfigSources::default()
     };
-    let config = Config::load(&sources).unwrap_or_else(|error| panic!("{error}"));
-    App::new(config, clock).unwrap_or_else(|error| panic!("{error}"))
+    Config::load(&sources).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The URL of a SQLite file in `folder`.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::num::NonZeroU32;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::poll;
@@ -109,7 +110,7 @@ async fn a_window_keeps_what_has_left_whatever_becomes_of_it() {
         calls(&caller, began, 10).await;
         all.change("c", &limits(1e6, 1_000_000, after));
         let mut more = 0;
-        while poll!(Box::pin(caller.acquire(ANY, Duration::ZERO))).is_ready_and_ok() {
+        while let Poll::Ready(Ok(_)) = poll!(Box::pin(caller.acquire(ANY, Duration::ZERO))) {
             more += 1;
         }
         assert_eq!(more, at_once, "{before:?} → {after:?}");
@@ -138,16 +139,6 @@ async fn a_host_of_all_accounts_is_changed_as_well() {
     all.change("c", &with_host(1.0, 1));
     let left = calls(&caller, began, 3).await;
     assert!(left[2] - left[0] >= Duration::from_secs(2), "{left:?}");
-}
-
-trait Passed {
-    fn is_ready_and_ok(self) -> bool;
-}
-
-impl<T, E> Passed for std::task::Poll<Result<T, E>> {
-    fn is_ready_and_ok(self) -> bool {
-        matches!(self, std::task::Poll::Ready(Ok(_)))
-    }
 }
 
 proptest! {

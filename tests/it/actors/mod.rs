@@ -10,6 +10,7 @@ mod memory_store;
 mod misconfigured;
 mod notices;
 mod panics;
+mod reload;
 mod requests;
 mod restarts;
 mod secrets;
