@@ -40,6 +40,8 @@ pub(super) struct Sharing {
     is_releasing: bool,
     /// The timer of the next beat; `None`: one is under way.
     next_beat: Option<SpawnHandle>,
+    /// There is something new that the beat under way does not know of.
+    is_hurried: bool,
     /// The timer that ends everything when the leases run out.
     run_out: Option<SpawnHandle>,
     /// What the last beat left to be told.
@@ -64,6 +66,7 @@ impl Sharing {
             leaving: Vec::new(),
             is_releasing: false,
             next_beat: None,
+            is_hurried: false,
             run_out: None,
             reason: None,
             told: (0, 0),

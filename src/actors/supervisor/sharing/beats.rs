@@ -8,10 +8,15 @@ use super::Supervisor;
 
 impl Supervisor {
     pub(super) fn next_beat(&mut self, began: Instant, ctx: &mut Context<Self>) {
-        if let Some(sharing) = &self.sharing {
-            let heartbeat = sharing.keeper.terms().heartbeat;
-            self.beat_after(heartbeat.saturating_sub(began.elapsed()), ctx);
-        }
+        let Some(sharing) = &mut self.sharing else {
+            return;
+        };
+        let heartbeat = sharing.keeper.terms().heartbeat;
+        let wait = match std::mem::take(&mut sharing.is_hurried) {
+            true => Duration::ZERO,
+            false => heartbeat.saturating_sub(began.elapsed()),
+        };
+        self.beat_after(wait, ctx);
     }
 
     pub(super) fn beat_after(&mut self, wait: Duration, ctx: &mut Context<Self>) {
@@ -30,12 +35,18 @@ impl Supervisor {
         }));
     }
 
-    /// Does not wait for the next beat; one that is under way is followed by its next in time.
+    /// Does not wait for the next beat. One that is under way does not know what is new, and so is followed by
+    /// another at once.
     pub(super) fn hurry_beat(&mut self, ctx: &mut Context<Self>) {
-        let sharing = self.sharing.as_mut();
-        if let Some(planned) = sharing.and_then(|sharing| sharing.next_beat.take()) {
-            ctx.cancel_future(planned);
-            self.beat(ctx);
+        let Some(sharing) = &mut self.sharing else {
+            return;
+        };
+        match sharing.next_beat.take() {
+            Some(planned) => {
+                ctx.cancel_future(planned);
+                self.beat(ctx);
+            }
+            None => sharing.is_hurried = true,
         }
     }
 }
