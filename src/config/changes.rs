@@ -42,7 +42,7 @@ impl Settings {
     pub(super) fn of(layer: &Layer) -> Self {
         let written = layer.iter().map(|(key, setting)| {
             let written = Written {
-                value: format!("{:?}", setting.value).into(),
+                value: setting.value.to_string().into(),
                 shown: shown_whole(key, &setting.value),
             };
             (key.to_owned(), written)
@@ -158,7 +158,8 @@ mod tests {
         assert_eq!(of(true), ["database.url", "log.format", "status.token"]);
         let text = changes.iter().map(ToString::to_string).collect::<String>();
         assert!(!text.to_lowercase().contains("canary"), "{text}");
-        assert!(text.contains("→ 2"), "{text}");
+        let told = "carriers.hologram.requests_per_second 10 → \"2.0\"";
+        assert!(text.contains(told), "{text}");
         assert!(text.contains("60/1m"), "{text}");
         assert_eq!(taken.health.interval.as_secs(), 7);
         assert_eq!(taken.log.level, "debug");

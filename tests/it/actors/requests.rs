@@ -166,9 +166,14 @@ fn a_notice_that_comes_while_a_look_is_under_way_leads_to_another() {
         })
         .await;
         scene.add(row("meanwhile"));
+        let asked = Instant::now();
         scene.supervisor.do_send(LookNow);
         scene.has_synced("meanwhile", 1).await;
         assert_eq!(scene.looks().len(), 3);
+        assert!(
+            asked.elapsed() < Duration::from_secs(60),
+            "not by the next beat"
+        );
     });
 }
 
