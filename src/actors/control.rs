@@ -57,8 +57,12 @@ impl Control for ServiceControl {
             Ok(SyncAnswer::Begun) => Ok(SyncAsked::Begun),
             Ok(SyncAnswer::UnderWay) => Ok(SyncAsked::UnderWay),
             Ok(SyncAnswer::Misconfigured(reason)) => Err(NotDone::Misconfigured(reason)),
+            Ok(SyncAnswer::NotHere) => match self.store.ask_to_sync(id).await? {
+                true => Ok(SyncAsked::PassedOn),
+                false => Ok(SyncAsked::Nobody),
+            },
             // It has ended, with the service.
-            Ok(SyncAnswer::NotHere) | Err(_) => Ok(SyncAsked::Nobody),
+            Err(_) => Ok(SyncAsked::Nobody),
         }
     }
 

@@ -7,11 +7,13 @@ use crate::status::{LimiterFigures, ReadLimiter};
 impl ReadLimiter for Caller {
     fn read(&self) -> LimiterFigures {
         let LimiterSnapshot {
+            requests_per_second,
             paused_for,
             permits_per_call,
             waiting,
         } = self.snapshot();
         LimiterFigures {
+            requests_per_second,
             paused_for,
             permits_per_call,
             waiting,

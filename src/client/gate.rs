@@ -122,6 +122,11 @@ impl Gate {
         self.changed.notify_waiters();
     }
 
+    /// The rate as it is configured now.
+    pub(super) fn rate(&self) -> RateLimit {
+        self.counts().rate.limit()
+    }
+
     /// Waits until a call that has the turn may pass; takes nothing.
     ///
     /// # Errors

@@ -91,8 +91,10 @@ pub enum PausedBy {
 }
 
 /// How an account stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LimiterSnapshot {
+    /// The steady rate as it is configured now, before anything slows it.
+    pub requests_per_second: f64,
     /// How long it must still be silent.
     pub paused_for: Option<Duration>,
     /// 1 at full pace; more after throttlings.
@@ -300,6 +302,7 @@ impl AccountLimiter {
     #[must_use]
     pub fn snapshot(&self) -> LimiterSnapshot {
         LimiterSnapshot {
+            requests_per_second: self.scope.rate().requests_per_second,
             paused_for: self.pause_left().max(self.hints().longest_pause(now())),
             permits_per_call: self.scope.permits_per_call(),
             waiting: self.waiting.load(Ordering::Relaxed),

@@ -59,6 +59,8 @@ pub(super) struct Rate {
     governor: RateLimiter<NotKeyed, Tally, RuntimeClock, NoOpMiddleware<Instant>>,
     /// The governor's own.
     tally: Tally,
+    /// As it is configured.
+    limit: RateLimit,
     burst: NonZeroU32,
     /// Taken already for a call that costs more than a burst, and so can never have it all at once.
     prepaid: u32,
@@ -98,9 +100,15 @@ impl Rate {
         Self {
             governor: RateLimiter::new(quota, tally.clone(), RuntimeClock),
             tally,
+            limit,
             burst: quota.burst_size(),
             prepaid: 0,
         }
+    }
+
+    /// As it is configured now.
+    pub(super) fn limit(&self) -> RateLimit {
+        self.limit
     }
 
     /// How long until a call that costs `permits` may leave; zero: now. Takes nothing, but for what a

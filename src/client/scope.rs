@@ -9,6 +9,7 @@ use super::gate::{Gate, Head, Price, Tier};
 use super::limiter::Paused;
 use super::line::{Door, Doors, Line, LineTurn};
 use super::monotonic::now;
+use super::rate::RateLimit;
 use super::throttle::Throttle;
 
 /// A scope; shared by all who pass it.
@@ -46,6 +47,11 @@ impl Scope {
     /// Allows something else from now on; its pauses and its pace stay.
     pub(super) fn change(&self, tier: &Tier) {
         self.gate.change(tier);
+    }
+
+    /// The rate as it is configured now.
+    pub(super) fn rate(&self) -> RateLimit {
+        self.gate.rate()
     }
 
     /// Leaves nothing of a burst and of a window.

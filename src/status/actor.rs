@@ -121,15 +121,15 @@ pub struct ActorStatus {
     pub calls_left_this_month: Option<u64>,
     /// When its next sync is due, by its timer; it may have to wait for a slot then.
     pub next_sync_at: Option<DateTime<Utc>>,
-    /// The steady rate that is configured for its account.
-    pub calls_per_second: Option<f64>,
     /// How its account's limiter stands, whenever someone looks.
     pub limiter: Option<LimiterWatch>,
 }
 
 /// How an account's limiter stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LimiterFigures {
+    /// The steady rate as it is configured now, before anything slows it.
+    pub requests_per_second: f64,
     /// How long the account must still be silent; `None`: it need not.
     pub paused_for: Option<Duration>,
     /// Permits that a call takes: 1 at full pace, more after the carrier said "too fast".
@@ -191,7 +191,6 @@ impl Default for ActorStatus {
             calls_left_today: None,
             calls_left_this_month: None,
             next_sync_at: None,
-            calls_per_second: None,
             limiter: None,
         }
     }

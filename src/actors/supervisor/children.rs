@@ -162,8 +162,6 @@ impl Supervisor {
             .map_or(0, |child| child.restarts.total());
         let (carrier, interval) = (parts.job.carrier.code().to_owned(), parts.interval);
         let limiter = LimiterWatch::new(Arc::new(parts.job.client.limiter.clone()));
-        let settings = self.parts.builder.carriers.get(&carrier);
-        let calls_per_second = settings.map(|it| it.limits.account.rate.requests_per_second);
         self.parts.board.update(
             &ActorName::Integration(id.clone()),
             self.parts.clock.now(),
@@ -173,7 +171,6 @@ impl Supervisor {
                 status.carrier = Some(carrier);
                 status.interval = Some(interval);
                 status.limiter = Some(limiter);
-                status.calls_per_second = calls_per_second;
                 status.last_success_at = status.last_success_at.max(row.last_success_at);
                 status.restarts = restarts;
             },

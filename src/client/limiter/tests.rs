@@ -256,6 +256,7 @@ async fn a_snapshot_tells_who_waits_and_for_how_long_all_pause() {
     drop(two);
     caller.throttled("", now(), 7 * SECOND);
     let expected = LimiterSnapshot {
+        requests_per_second: 1e6,
         paused_for: Some(7 * SECOND),
         permits_per_call: 2,
         waiting: 0,

@@ -258,7 +258,7 @@ fn calls(actor: &ActorStatus) -> CallsView {
     let limiter = actor.limiter.as_ref().map(|limiter| limiter.read());
     CallsView {
         made: actor.calls_made,
-        per_second: actor.calls_per_second,
+        per_second: limiter.map(|limiter| limiter.requests_per_second),
         left_today: actor.calls_left_today,
         left_this_month: actor.calls_left_this_month,
         waited_ms: milliseconds(actor.permits_waited),
