@@ -27,8 +27,9 @@ New and changed integrations are noticed within supervisor.discover_interval; on
 On SIGHUP it reads its configuration anew: carriers.*, supervisor.*, health.interval, shutdown.* and log.level apply \
 without losing a sync, what needs a restart is named in the log, and an invalid file changes nothing.
 
-At status.listen (http://127.0.0.1:8080, or \"off\") it serves /livez (the process lives), /readyz (503 with the \
-reasons while it cannot do its work) and /metrics (for Prometheus).
+At status.listen (http://127.0.0.1:8080, or \"off\") it serves a status page, /api/v1 (the same for programs), \
+/metrics (for Prometheus), /livez (the process lives) and /readyz (503 with the reasons while it cannot do its \
+work).
 
 Examples:
   carrier-sync run

@@ -1,5 +1,6 @@
-//! The HTTP server that operators and their machines ask: whether the process lives, whether it can do its work,
-//! and its figures. Reads the board and the database; asks no actor, and changes nothing.
+//! The HTTP server that operators and their machines ask: the status page, the API, figures, whether the process
+//! lives and can do its work. Reads the board and the database and asks no actor. What operators want done it
+//! passes on (`control.rs`).
 //!
 //! On a thread and a runtime of its own, so that it answers while everything else is stuck. What it asks the
 //! database runs where the database's connections live.
