@@ -191,14 +191,15 @@ impl App {
         let config = self.config();
         let status = &config.status;
         let parts = ServerParts {
-            readiness: Readiness {
-                store: Arc::clone(&self.store),
-                allow_privileged_role: config.database.allow_privileged_role,
-                board: Arc::clone(&self.board),
-                stopping: stop.asked.clone(),
-                runtime: tokio::runtime::Handle::current(),
-                last: tokio::sync::Mutex::default(),
-            },
+            readiness: Readiness::new(
+                (
+                    Arc::clone(&self.store),
+                    config.database.allow_privileged_role,
+                ),
+                Arc::clone(&self.board),
+                stop.asked.clone(),
+                tokio::runtime::Handle::current(),
+            ),
             fleet: Fleet::new(
                 Arc::clone(&self.reader),
                 Arc::clone(&self.board),

@@ -6,6 +6,7 @@
 pub mod actor;
 pub mod address;
 pub mod ask;
+mod asked;
 pub mod board;
 pub mod control;
 pub mod fleet;

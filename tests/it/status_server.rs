@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use carrier_sync::app::App;
 use carrier_sync::device::IntegrationId;
 use carrier_sync::status::control::{Control, NotDone, SyncAsked};
 use carrier_sync::status::server::{Readiness, ServerParts};
-use carrier_sync::status::{Board, Fleet, StatusServer};
+use carrier_sync::status::{ActorName, ActorState, Board, Fleet, StatusServer};
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use crate::fleet;
@@ -48,6 +50,29 @@ fn get(address: &str, path: &str) -> String {
     answer
 }
 
+/// The status of `app`, whose actors post to `board` and whose runtime is `service`.
+fn serve(app: &App, board: &Arc<Board>, service: &Runtime) -> StatusServer {
+    let parts = ServerParts {
+        readiness: Readiness::new(
+            (Arc::clone(&app.store), true),
+            Arc::clone(board),
+            CancellationToken::new(),
+            service.handle().clone(),
+        ),
+        fleet: Fleet::new(
+            Arc::clone(&app.store),
+            Arc::clone(board),
+            Arc::clone(&app.clock),
+            service.handle().clone(),
+        ),
+        control: Arc::new(Nobody),
+        max_integrations: 10,
+        token: None,
+    };
+    let listen = "127.0.0.1:0".parse().unwrap();
+    StatusServer::start(&listen, parts).unwrap().unwrap()
+}
+
 #[test]
 fn a_service_that_is_stuck_lives_and_is_told_to_be() {
     let folder = tempfile::tempdir().unwrap();
@@ -57,28 +82,7 @@ fn a_service_that_is_stuck_lives_and_is_told_to_be() {
         .enable_all()
         .build()
         .unwrap();
-    let board = Arc::new(Board::new(10));
-    let parts = ServerParts {
-        readiness: Readiness {
-            store: Arc::clone(&app.store),
-            allow_privileged_role: true,
-            board: Arc::clone(&board),
-            stopping: CancellationToken::new(),
-            runtime: service.handle().clone(),
-            last: tokio::sync::Mutex::default(),
-        },
-        fleet: Fleet::new(
-            Arc::clone(&app.store),
-            board,
-            Arc::clone(&app.clock),
-            service.handle().clone(),
-        ),
-        control: Arc::new(Nobody),
-        max_integrations: 10,
-        token: None,
-    };
-    let listen = "127.0.0.1:0".parse().unwrap();
-    let server = StatusServer::start(&listen, parts).unwrap().unwrap();
+    let server = serve(&app, &Arc::new(Board::new(10)), &service);
     let address = server.address().to_string();
     let address = address.trim_start_matches("http://");
     // The only thread of the service does not come back.
@@ -94,7 +98,7 @@ fn a_service_that_is_stuck_lives_and_is_told_to_be() {
     let answer = get(address, "/readyz");
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(
-        answer.contains("the database does not answer within 5s"),
+        answer.contains("the database has not answered within 2s"),
         "{answer}"
     );
     assert!(answer.contains("the writer has not started"), "{answer}");
@@ -104,4 +108,57 @@ fn a_service_that_is_stuck_lives_and_is_told_to_be() {
         TcpStream::connect(address).is_err(),
         "it is gone with its value"
     );
+}
+
+/// What the actors say is told while the database is away, and that it is.
+#[test]
+fn while_the_database_is_away_the_page_tells_what_the_actors_say() {
+    let service = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let _in = service.enter();
+    let app = fleet::app(
+        "postgres://nobody@127.0.0.1:1/none",
+        &[("database.acquire_timeout", "100ms")],
+    );
+    let board = Arc::new(Board::new(10));
+    let id = IntegrationId::parse("acme-1").unwrap();
+    board.update(&ActorName::Integration(id), app.clock.now(), |status| {
+        status.state = ActorState::BackingOff;
+        status.reason = Some("cannot reach <its> database".to_owned());
+        status.carrier = Some("hologram".to_owned());
+    });
+    let server = serve(&app, &board, &service);
+    let address = server.address().to_string();
+    let address = address.trim_start_matches("http://");
+    let page = get(address, "/");
+    for part in [
+        "The database does not answer",
+        "database unavailable: ",
+        "acme-1",
+        "backing off",
+        "cannot reach &lt;its&gt; database",
+        "The devices are being counted",
+    ] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    let totals = get(address, "/api/v1/totals");
+    assert!(
+        totals.contains("\"devices\":null"),
+        "not counted is not zero: {totals}"
+    );
+    assert!(
+        totals.contains("\"database\":\"database unavailable"),
+        "{totals}"
+    );
+    let unknown = get(address, "/api/v1/integrations/acme-2");
+    assert!(
+        unknown.starts_with("HTTP/1.1 503"),
+        "it may be there: {unknown}"
+    );
+    let metrics = get(address, "/metrics");
+    assert!(metrics.contains("carrier_sync_integrations{state=\"backing_off\"} 1"));
+    assert!(!metrics.contains("by_freshness{"), "{metrics}");
 }

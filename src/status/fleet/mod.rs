@@ -10,12 +10,10 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `asked.rs` | an answer of the database that is kept for a while |
 //! | `query.rs` | which integrations, in which order, in pages |
 //! | `state.rs` | what it does, whether a person must look, and what to do |
 //! | `view.rs` | one integration, put together |
 
-mod asked;
 pub mod query;
 pub mod state;
 pub mod view;
@@ -27,9 +25,9 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 
-use self::asked::{Asked, Told};
 use self::state::{Attention, State};
 use self::view::{DeviceCounts, FleetRow, IntegrationView, Known};
+use super::asked::{Asked, Told};
 use super::{ActorName, ActorStatus, Board};
 use crate::clock::Clock;
 use crate::device::{FreshnessCounts, IntegrationId};
@@ -103,7 +101,7 @@ impl Fleet {
             clock,
             runtime,
             rows: Asked::new(ROWS_HOLD),
-            counts: Asked::new(COUNTS_HOLD),
+            counts: Asked::costly(COUNTS_HOLD),
             last: Mutex::default(),
         }
     }
@@ -166,22 +164,26 @@ impl Fleet {
     }
 
     async fn rows(&self) -> Told<Vec<FleetRow>> {
-        let store = Arc::clone(&self.store);
-        let ask = || async move {
-            let rows = store.integrations().await.map_err(|e| e.to_string())?;
-            Ok(rows.into_iter().map(FleetRow::from).collect())
+        let ask = || {
+            let store = Arc::clone(&self.store);
+            async move {
+                let rows = store.integrations().await.map_err(|e| e.to_string())?;
+                Ok(rows.into_iter().map(FleetRow::from).collect())
+            }
         };
         self.rows.get(&self.runtime, ask).await
     }
 
     async fn counts(&self) -> Told<Counts> {
-        let (store, now) = (Arc::clone(&self.store), self.clock.now());
-        let ask = || async move {
-            let counts = store.freshness(now).await.map_err(|e| e.to_string())?;
-            let counts = counts.into_iter();
-            Ok(counts
-                .map(|told| (told.integration_id, told.devices))
-                .collect())
+        let ask = || {
+            let (store, now) = (Arc::clone(&self.store), self.clock.now());
+            async move {
+                let counts = store.freshness(now).await.map_err(|e| e.to_string())?;
+                let counts = counts.into_iter();
+                Ok(counts
+                    .map(|told| (told.integration_id, told.devices))
+                    .collect())
+            }
         };
         self.counts.get(&self.runtime, ask).await
     }

@@ -2,39 +2,51 @@
 //! about to end. Asks no actor.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
+use crate::status::asked::Asked;
 use crate::status::{ActorName, ActorState, Board};
 use crate::store::Store;
 
 /// An answer of the database holds for so long: however many ask, it is asked once a second.
 const HOLDS: Duration = Duration::from_secs(1);
-/// The database has so long to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What readiness is judged by.
 #[derive(Debug)]
 pub struct Readiness {
-    /// The fleet's database.
-    pub store: Arc<dyn Store>,
+    store: Arc<dyn Store>,
     /// As for the service's start.
-    pub allow_privileged_role: bool,
-    /// What the actors have said last.
-    pub board: Arc<Board>,
-    /// The service has been asked to stop.
-    pub stopping: CancellationToken,
+    allow_privileged_role: bool,
+    board: Arc<Board>,
+    stopping: CancellationToken,
     /// Where the store's connections live; the server's own runtime may end before they do.
-    pub runtime: Handle,
-    /// What the database said last, and when.
-    pub last: Mutex<Option<(Instant, Option<String>)>>,
+    runtime: Handle,
+    database: Arc<Asked<()>>,
 }
 
 impl Readiness {
+    /// Judged by what `store` answers on `runtime` (`allow_privileged_role`: as at the service's start), what the
+    /// actors have said last, and whether the service has been asked to stop.
+    #[must_use]
+    pub fn new(
+        (store, allow_privileged_role): (Arc<dyn Store>, bool),
+        board: Arc<Board>,
+        stopping: CancellationToken,
+        runtime: Handle,
+    ) -> Self {
+        Self {
+            store,
+            allow_privileged_role,
+            board,
+            stopping,
+            runtime,
+            database: Asked::new(HOLDS),
+        }
+    }
+
     /// Why the service is not ready, in words; empty: it is.
     pub async fn reasons(&self) -> Vec<String> {
         let database = self.database().await;
@@ -44,26 +56,14 @@ impl Readiness {
         reasons.into_iter().flatten().collect()
     }
 
-    /// Asked by one at a time; those who waited for it share its answer.
     async fn database(&self) -> Option<String> {
-        let mut last = self.last.lock().await;
-        if let Some((at, said)) = &*last
-            && at.elapsed() < HOLDS
-        {
-            return said.clone();
-        }
-        let (store, allow) = (Arc::clone(&self.store), self.allow_privileged_role);
-        let asked = self.runtime.spawn(async move { store.check(allow).await });
-        // Timed here: the runtime that is asked may be stuck.
-        let asked = AbortOnDropHandle::new(asked);
-        let said = match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(Ok(()))) => None,
-            Ok(Ok(Err(error))) => Some(error.to_string()),
-            Ok(Err(_)) => Some("the service is ending".to_owned()),
-            Err(_) => Some(format!("the database does not answer within {PATIENCE:?}")),
+        let ask = || {
+            let (store, allow) = (Arc::clone(&self.store), self.allow_privileged_role);
+            async move { store.check(allow).await.map_err(|error| error.to_string()) }
         };
-        *last = Some((Instant::now(), said.clone()));
-        said
+        let told = self.database.get(&self.runtime, ask).await;
+        let never = || "the database has not answered yet".to_owned();
+        told.failure.or_else(|| told.value.is_none().then(never))
     }
 
     fn writer(&self) -> Option<String> {

@@ -39,6 +39,13 @@ const FORGET: &str = "\
     WHERE r.tenant_id = $1 AND r.integration_id = u.id \
       AND r.started_at <= GREATEST($3, first_beyond.started_at)";
 
+/// What is too old of integrations that somebody has removed without us: nobody records for them any more.
+const FORGET_ORPHANS: &str = "\
+    DELETE FROM sync_runs AS r \
+    WHERE r.tenant_id = $1 AND r.started_at <= $2 \
+      AND NOT EXISTS (SELECT FROM carrier_integrations AS i \
+                      WHERE i.tenant_id = $1 AND i.id::text = r.integration_id)";
+
 /// Keeps the runs of these records, which are `tenant`'s and have been recorded.
 pub(super) async fn keep(
     transaction: &mut PgConnection,
@@ -63,6 +70,12 @@ pub(super) async fn keep(
         .bind(ids)
         .bind(retention.oldest_kept(now))
         .bind(i64::from(retention.per_integration))
+        .execute(&mut *transaction)
+        .await
+        .map_err(|e| classify(&e))?;
+    query(FORGET_ORPHANS)
+        .bind(tenant.as_str())
+        .bind(retention.oldest_kept(now))
         .execute(transaction)
         .await
         .map(drop)

@@ -52,6 +52,17 @@ pub(super) async fn keep(
     .bind(record.integration_id.as_str())
     .bind(retention.oldest_kept(run.finished_at()).map(to_text))
     .bind(i64::from(retention.per_integration))
+    .execute(&mut *transaction)
+    .await
+    .map_err(|e| classify(&e))?;
+    // Of integrations that somebody has removed without us: nobody records for them any more.
+    query(
+        "DELETE FROM sync_runs WHERE tenant_id = ?1 AND started_at <= ?2 \
+           AND NOT EXISTS (SELECT 1 FROM carrier_integrations AS i \
+                           WHERE i.tenant_id = ?1 AND CAST(i.id AS TEXT) = sync_runs.integration_id)",
+    )
+    .bind(record.tenant_id.as_str())
+    .bind(retention.oldest_kept(run.finished_at()).map(to_text))
     .execute(transaction)
     .await
     .map(drop)

@@ -5,28 +5,16 @@ use super::User;
 /// An address that nobody listens at: each sync fails, and says so.
 fn failing() -> User {
     let user = User::new().with("CARRIER_SYNC__HTTP__ALLOW_PRIVATE_HOSTS", "true");
-    let add = [
-        "integrations",
-        "add",
-        "--tenant",
-        "acme",
-        "--carrier",
-        "hologram",
-        "--id",
-        "main",
-    ];
-    let add = [
-        &add[..],
+    let user = user.with_integration();
+    let base = ["integrations", "set", "main", "--base-url"];
+    user.runs(
         &[
-            "--base-url",
-            "http://127.0.0.1:9/api/1",
-            "--account-id",
-            "1",
-            "--api-key-file",
-            "-",
-        ],
-    ];
-    user.runs_with_stdin(&add.concat(), "key").succeeds();
+            &base[..],
+            &["http://127.0.0.1:9/api/1", "--account-id", "1"],
+        ]
+        .concat(),
+    )
+    .succeeds();
     let link = [
         "devices",
         "link",

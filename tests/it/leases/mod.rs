@@ -2,6 +2,7 @@
 //! log says who called for which account and when. A process is known at the carrier by the page size
 //! it is configured with, and in the database by a setting of its connections.
 
+mod asked;
 mod freeze;
 mod line;
 mod partition;
@@ -254,6 +255,11 @@ impl Stage {
 }
 
 pub fn start(command: &[&str], mark: u64, database_url: &str) -> Child {
+    start_with(command, mark, database_url, &[])
+}
+
+/// The same, with more settings.
+pub fn start_with(command: &[&str], mark: u64, database_url: &str, more: &[(&str, &str)]) -> Child {
     let mark = mark.to_string();
     let (lease, beat) = (
         format!("{}ms", LEASE.as_millis()),
@@ -269,6 +275,7 @@ pub fn start(command: &[&str], mark: u64, database_url: &str) -> Child {
         ("CARRIERS__HOLOGRAM__DEVICE_PAGE_SIZE", &mark),
         ("CARRIERS__HOLOGRAM__USAGE_PAGE_SIZE", &mark),
     ];
+    let settings: Vec<_> = settings.iter().chain(more).copied().collect();
     Child::start(command, database_url, &settings)
 }
 

@@ -46,6 +46,7 @@ macro_rules! on_engine {
             runs::runs_are_listed_latest_first_in_pages_without_gap_or_repetition,
             runs::no_more_runs_are_kept_than_configured_and_none_that_is_older,
             runs::the_runs_of_a_removed_integration_go_with_it,
+            runs::the_runs_of_an_integration_that_is_gone_go_when_they_are_too_old,
             calls::a_booking_holds_what_was_asked_for_or_what_is_left,
             calls::what_was_not_made_is_given_back_once,
             calls::saying_it_again_books_nothing_more,

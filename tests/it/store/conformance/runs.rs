@@ -201,3 +201,31 @@ pub async fn the_runs_of_a_removed_integration_go_with_it(fleet: &Fleet) {
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].integration_id, integration("j"));
 }
+
+/// A platform may delete its rows itself; what they leave goes when it is too old.
+pub async fn the_runs_of_an_integration_that_is_gone_go_when_they_are_too_old(fleet: &Fleet) {
+    for id in ["gone", "paused", "syncs"] {
+        fleet.bare_account("t", id).await;
+        keep(fleet, &[record("t", id, run(at(1)))]).await;
+    }
+    fleet.bare_account("u", "gone-too").await;
+    keep(fleet, &[record("u", "gone-too", run(at(1)))]).await;
+    fleet
+        .execute("DELETE FROM carrier_integrations WHERE id IN ('gone', 'gone-too')")
+        .await;
+    keep(fleet, &[record("t", "syncs", run(at(2)))]).await;
+    assert_eq!(runs(fleet, all()).await.len(), 5, "they are not old yet");
+    keep(
+        fleet,
+        &[record("t", "syncs", run(at(2) + TimeDelta::days(60)))],
+    )
+    .await;
+    let left = runs(fleet, all()).await;
+    let mut left: Vec<_> = left.iter().map(|run| run.integration_id.as_str()).collect();
+    left.sort_unstable();
+    assert_eq!(
+        left,
+        ["gone-too", "paused", "syncs"],
+        "another tenant's, and one that only rests"
+    );
+}

@@ -1,0 +1,273 @@
+//! An answer of the database that is kept for a while: however many ask, it is asked by one at a time, and never
+//! takes more than a small part of the database's time. Knows nothing of what is asked.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+/// Who asks waits so long for a new answer, and then takes the old one.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A costly answer is kept so many times as long as it took: a twentieth of one connection's time goes to asking.
+const KEPT_PER_TAKEN: u32 = 20;
+/// However long it took.
+const KEPT_AT_MOST: Duration = Duration::from_secs(300);
+
+/// What was answered last, and whether somebody is asking.
+#[derive(Debug)]
+pub(super) struct Asked<T> {
+    /// An answer holds for so long, at least.
+    holds: Duration,
+    /// It costs the database so much that it is asked for the more seldom the longer it takes.
+    is_costly: bool,
+    state: Mutex<State<T>>,
+    answered: Notify,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    /// The last answer that was none of failure.
+    value: Option<Arc<T>>,
+    /// Why the last try failed, if it did.
+    failure: Option<String>,
+    /// Until when nobody asks again.
+    holds_until: Option<Instant>,
+    is_asking: bool,
+    /// What is being asked was asked before something changed.
+    is_outdated: bool,
+}
+
+/// What is known of the answer.
+#[derive(Debug)]
+pub(super) struct Told<T> {
+    /// The last answer there was.
+    pub(super) value: Option<Arc<T>>,
+    /// Why it is not of now.
+    pub(super) failure: Option<String>,
+}
+
+impl<T: Send + Sync + 'static> Asked<T> {
+    pub(super) fn new(holds: Duration) -> Arc<Self> {
+        Self::of(holds, false)
+    }
+
+    /// For what reads much.
+    pub(super) fn costly(holds: Duration) -> Arc<Self> {
+        Self::of(holds, true)
+    }
+
+    fn of(holds: Duration, is_costly: bool) -> Arc<Self> {
+        Arc::new(Self {
+            holds,
+            is_costly,
+            state: Mutex::new(State {
+                value: None,
+                failure: None,
+                holds_until: None,
+                is_asking: false,
+                is_outdated: false,
+            }),
+            answered: Notify::new(),
+        })
+    }
+
+    /// The answer to `ask`, which is run on `runtime` where the one that is there holds no longer.
+    pub(super) async fn get<A>(self: &Arc<Self>, runtime: &Handle, ask: impl Fn() -> A) -> Told<T>
+    where
+        A: Future<Output = Result<T, String>> + Send + 'static,
+    {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        // A second time where the first answer was to a question from before a change.
+        for _ in 0..2 {
+            let answered = self.answered.notified();
+            tokio::pin!(answered);
+            // From here on an answer is heard, before anything is decided.
+            answered.as_mut().enable();
+            let asks = {
+                let mut state = self.lock();
+                if state
+                    .holds_until
+                    .is_some_and(|until| Instant::now() < until)
+                {
+                    break;
+                }
+                !std::mem::replace(&mut state.is_asking, true)
+            };
+            if asks {
+                self.spawn(runtime, ask());
+            }
+            if tokio::time::timeout_at(deadline, answered).await.is_err() {
+                return self.told(true);
+            }
+            if self.lock().holds_until.is_some() {
+                break;
+            }
+        }
+        self.told(false)
+    }
+
+    fn spawn<A>(self: &Arc<Self>, runtime: &Handle, ask: A)
+    where
+        A: Future<Output = Result<T, String>> + Send + 'static,
+    {
+        let asking = Asking(Arc::clone(self));
+        runtime.spawn(async move {
+            let began = Instant::now();
+            let answer = ask.await;
+            asking.0.keep(answer, began.elapsed());
+        });
+    }
+
+    /// Whoever asks next gets an answer that is younger than now.
+    pub(super) fn forget(&self) {
+        let mut state = self.lock();
+        state.holds_until = None;
+        state.is_outdated = state.is_asking;
+    }
+
+    fn told(&self, in_vain: bool) -> Told<T> {
+        let state = self.lock();
+        let late = || in_vain.then(|| format!("the database has not answered within {PATIENCE:?}"));
+        Told {
+            value: state.value.clone(),
+            failure: state.failure.clone().or_else(late),
+        }
+    }
+
+    fn keep(&self, answer: Result<T, String>, took: Duration) {
+        let mut state = self.lock();
+        // A failure holds no longer: it may be over any moment.
+        let holds = match &answer {
+            Ok(_) if self.is_costly => self.holds.max((took * KEPT_PER_TAKEN).min(KEPT_AT_MOST)),
+            _ => self.holds,
+        };
+        let is_outdated = std::mem::take(&mut state.is_outdated);
+        state.holds_until = (!is_outdated).then(|| Instant::now() + holds);
+        match answer {
+            Ok(value) => (state.value, state.failure) = (Some(Arc::new(value)), None),
+            Err(failure) => state.failure = Some(failure),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // Each change leaves it whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody is asking, until this is dropped: also where the question panics or its runtime ends.
+struct Asking<T: Send + Sync + 'static>(Arc<Asked<T>>);
+
+impl<T: Send + Sync + 'static> Drop for Asking<T> {
+    fn drop(&mut self) {
+        self.0.lock().is_asking = false;
+        self.0.answered.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    async fn get<A>(asked: &Arc<Asked<u32>>, ask: impl Fn() -> A) -> (Option<u32>, Option<String>)
+    where
+        A: Future<Output = Result<u32, String>> + Send + 'static,
+    {
+        let told = asked.get(&Handle::current(), ask).await;
+        (told.value.map(|value| *value), told.failure)
+    }
+
+    #[tokio::test]
+    async fn many_who_ask_at_once_ask_once() {
+        let (asked, times) = (Asked::new(LONG), Arc::new(AtomicU32::new(0)));
+        let all = (0..100).map(|_| {
+            let times = &times;
+            get(&asked, move || {
+                let times = Arc::clone(times);
+                async move {
+                    tokio::task::yield_now().await;
+                    Ok(times.fetch_add(1, Ordering::Relaxed))
+                }
+            })
+        });
+        for told in futures_util::future::join_all(all).await {
+            assert_eq!(told, (Some(0), None));
+        }
+        assert_eq!(times.load(Ordering::Relaxed), 1);
+        asked.forget();
+        assert_eq!(get(&asked, || async { Ok(7) }).await, (Some(7), None));
+    }
+
+    #[tokio::test]
+    async fn what_was_known_stays_known_when_nobody_answers_any_more() {
+        let asked = Asked::new(Duration::ZERO);
+        assert_eq!(get(&asked, || async { Ok(1) }).await, (Some(1), None));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let told = get(&asked, || async { Err("away".to_owned()) }).await;
+        assert_eq!(told, (Some(1), Some("away".to_owned())));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_in_vain_is_told_so_and_asks_nobody_twice() {
+        let asked = Asked::new(LONG);
+        for _ in 0..2 {
+            let (value, failure) = get(&asked, std::future::pending).await;
+            assert_eq!(value, None);
+            assert!(failure.unwrap().contains("has not answered within 2s"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_question_that_panics_leaves_the_way_free_for_the_next() {
+        let asked = Asked::new(LONG);
+        let broken = || async { panic!("broken on purpose") };
+        assert_eq!(get(&asked, broken).await, (None, None));
+        assert_eq!(get(&asked, || async { Ok(2) }).await, (Some(2), None));
+    }
+
+    /// A page that is loaded after something was changed must not show what was read before.
+    #[tokio::test]
+    async fn an_answer_to_a_question_from_before_a_change_is_not_taken() {
+        let (asked, times) = (Asked::new(LONG), AtomicU32::new(0));
+        let ask = || {
+            // The first question is under way when something changes.
+            if times.fetch_add(1, Ordering::Relaxed) == 0 {
+                asked.forget();
+            }
+            async { Ok(1) }
+        };
+        assert_eq!(get(&asked, ask).await, (Some(1), None));
+        assert_eq!(times.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_costly_is_asked_for_seldom_and_a_failure_does_not_last() {
+        let holds_for = |asked: &Asked<u32>| {
+            let until = asked.lock().holds_until.unwrap();
+            until.saturating_duration_since(Instant::now())
+        };
+        let second = Duration::from_secs(1);
+        for (asked, answer, took, least, most) in [
+            (Asked::new(second), Ok(1), 10 * second, 0, 1),
+            (Asked::costly(second), Ok(1), 10 * second, 199, 200),
+            (Asked::costly(second), Ok(1), 1_000 * second, 299, 300),
+            (
+                Asked::costly(second),
+                Err("away".to_owned()),
+                10 * second,
+                0,
+                1,
+            ),
+        ] {
+            asked.keep(answer, took);
+            let held = holds_for(&asked);
+            assert!(held >= least * second && held <= most * second, "{held:?}");
+        }
+    }
+}
