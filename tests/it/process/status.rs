@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use carrier_sync::simulator::{Latency, SimulatedAccount, SimulatorConfig};
 
+use sqlx::Connection;
+
 use super::served::{Answer, Served, bearer, request};
 use super::{Place, until};
 use crate::promtool::assert_scrapable;
@@ -142,11 +144,41 @@ fn a_service_that_cannot_do_its_work_says_why_it_is_not_ready() {
     assert!(reasons.contains("carrier-sync migrate"), "{reasons}");
 }
 
+/// Nobody else writes the database meanwhile: a drain waits with what was read.
+struct HeldFile {
+    connection: sqlx::SqliteConnection,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl HeldFile {
+    fn of(place: &Place) -> Self {
+        let url = format!("sqlite://{}", place.user.home().join("fleet.db").display());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let connection = runtime.block_on(async {
+            let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+            let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut connection);
+            begun.await.unwrap();
+            connection
+        });
+        Self {
+            connection,
+            runtime,
+        }
+    }
+}
+
+impl Drop for HeldFile {
+    fn drop(&mut self) {
+        let given_back = sqlx::query("ROLLBACK").execute(&mut self.connection);
+        self.runtime.block_on(given_back).unwrap();
+    }
+}
+
 #[test]
 fn a_service_that_drains_lives_and_is_not_ready() {
     let place = of(SimulatorConfig {
         latency: Latency {
-            fixed: Duration::from_secs(8),
+            fixed: Duration::from_millis(500),
             ..Latency::default()
         },
         ..fleet()
@@ -154,6 +186,13 @@ fn a_service_that_drains_lives_and_is_not_ready() {
     place.link();
     let mut served = Served::by(&place);
     served.service.says("\"syncing\"");
+    let held = HeldFile::of(&place);
+    until("the writer waits with what was read", || {
+        let metrics = served.get("/metrics").body;
+        metrics
+            .contains("carrier_sync_writer{what=\"transactions\"} 1")
+            .then_some(())
+    });
     served.service.signal("TERM");
     let answer = until("it is not ready", || {
         let answer = served.get("/readyz");
@@ -164,6 +203,7 @@ fn a_service_that_drains_lives_and_is_not_ready() {
         "{answer:?}"
     );
     assert_eq!(served.get("/livez").status, 200);
+    drop(held);
     served.service.exits(0);
     assert!(
         TcpStream::connect(&served.address).is_err(),
