@@ -1,9 +1,24 @@
 //! SIGHUP: the configuration is read anew, from where it came, and the service takes over what it can.
 
+use std::time::Duration;
+
 use crate::app::App;
 use crate::config::{Change, Config, ConfigError, ConfigSources};
 use crate::logging::LogLevel;
 use crate::shutdown::Hangups;
+
+/// A file on a disk that does not answer is given up after this.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Reads it on a thread of its own, which nobody waits for: neither who reloads later nor the end of the
+/// process.
+async fn read(sources: ConfigSources) -> Option<Result<Config, ConfigError>> {
+    let (done, result) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = done.send(Config::load(&sources));
+    });
+    tokio::time::timeout(PATIENCE, result).await.ok()?.ok()
+}
 
 /// What is needed to do it.
 #[derive(Debug)]
@@ -19,9 +34,13 @@ impl Reloading {
     pub(super) async fn on(self, mut hangups: Hangups, app: &App) {
         loop {
             hangups.next().await;
-            match Config::load(&self.sources) {
-                Ok(next) => self.take_over(app, &next),
-                Err(error) => refuse(&error),
+            match read(self.sources.clone()).await {
+                Some(Ok(next)) => self.take_over(app, &next),
+                Some(Err(error)) => refuse(&error),
+                None => tracing::error!(
+                    "the configuration could not be read within {PATIENCE:?}; the service goes on with the one \
+                     it has"
+                ),
             }
         }
     }

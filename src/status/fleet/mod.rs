@@ -19,6 +19,7 @@ pub mod state;
 pub mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,8 @@ pub struct Fleet {
     rows: Arc<Asked<Vec<FleetRow>>>,
     counts: Arc<Asked<Counts>>,
     last: Mutex<Option<(Instant, Arc<Snapshot>)>>,
+    /// Changes that whoever looks next must see.
+    changes: AtomicU64,
 }
 
 /// The fleet at one moment.
@@ -103,6 +106,7 @@ impl Fleet {
             rows: Asked::new(ROWS_HOLD),
             counts: Asked::costly(COUNTS_HOLD),
             last: Mutex::default(),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -123,10 +127,18 @@ impl Fleet {
         if let Some(last) = self.last() {
             return last;
         }
+        let changes = self.changes.load(Ordering::Acquire);
         let (rows, counts) = tokio::join!(self.rows(), self.counts());
+        // Of those who waited for the same answer, one puts it together.
+        if let Some(last) = self.last() {
+            return last;
+        }
         let actors = self.board.snapshot();
         let snapshot = Arc::new(Snapshot::of((rows, counts), &actors, self.clock.now()));
-        *self.lock() = Some((Instant::now(), Arc::clone(&snapshot)));
+        let mut last = self.lock();
+        if self.changes.load(Ordering::Acquire) == changes {
+            *last = Some((Instant::now(), Arc::clone(&snapshot)));
+        }
         snapshot
     }
 
@@ -139,7 +151,9 @@ impl Fleet {
     /// Whoever looks next sees what has just been changed.
     pub fn forget(&self) {
         self.rows.forget();
-        *self.lock() = None;
+        let mut last = self.lock();
+        self.changes.fetch_add(1, Ordering::Release);
+        *last = None;
     }
 
     /// Asks the store, where its connections live.

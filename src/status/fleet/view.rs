@@ -121,7 +121,7 @@ pub struct ProgressView {
 /// Calls to the carrier, and what limits them.
 #[derive(Debug, Clone, Copy, serde::Serialize, utoipa::ToSchema)]
 pub struct CallsView {
-    /// Since this process began.
+    /// Since this process took the integration up.
     pub made: u64,
     /// The configured steady rate of its account.
     pub per_second: Option<f64>,
@@ -129,7 +129,7 @@ pub struct CallsView {
     pub left_today: Option<u64>,
     /// The same of the month's.
     pub left_this_month: Option<u64>,
-    /// Milliseconds that its calls have waited for permits since this process began, all together.
+    /// Milliseconds that its calls have waited for permits since then, all together.
     pub waited_ms: u64,
     /// Milliseconds that its account must still be silent, because the carrier said "too fast" or a limit is
     /// used up; null: it need not.

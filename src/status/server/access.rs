@@ -53,55 +53,61 @@ pub(super) async fn guarded(
 
 fn admit(answers: &Answers, request: &ServiceRequest) -> Result<Rights, Refusal> {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    // Whoever logs in brings the token in the form.
-    if request.path() == LIVEZ || request.path() == LOGIN {
+    let (path, headers) = (request.path(), request.headers());
+    if path == LIVEZ {
         return Ok(Rights { may_act: false });
     }
-    let headers = request.headers();
+    // Whoever logs in brings the token in the form; a page from elsewhere must not guess in a reader's name.
+    if path == LOGIN {
+        return match reads || is_from_our_page(headers) {
+            true => Ok(Rights { may_act: false }),
+            false => Err(Refusal::Forbidden(FROM_ELSEWHERE)),
+        };
+    }
     let has_session = answers.sessions.has(headers);
     if has_session && !reads && !is_from_our_page(headers) {
-        return Err(Refusal::Forbidden(
-            "what changes something must come from a page of this server",
-        ));
+        return Err(Refusal::Forbidden(FROM_ELSEWHERE));
     }
     if has_session {
         return Ok(Rights { may_act: true });
+    }
+    // Where reading wants no token none is looked at: an old one of a scraper's locks nobody out, and there is
+    // nothing to be learned by guessing.
+    let is_free = reads && !answers.guard.guards_reading();
+    if is_free && is_asked_by_own_name(request) {
+        return Ok(Rights { may_act: false });
     }
     if let Some(given) = headers.get(AUTHORIZATION) {
         return match answers.guard.judge(caller(request), Some(given.as_bytes())) {
             Verdict::Welcome => Ok(Rights { may_act: true }),
             Verdict::TooMany => Err(Refusal::TooMany),
-            // Some clients show what they have everywhere; here nothing is wanted.
-            Verdict::Refused if reads && !answers.guard.guards_reading() => admit_reader(request),
             Verdict::Refused => Err(Refusal::NoToken),
         };
     }
     match reads {
-        true if answers.guard.guards_reading() => Err(Refusal::NoToken),
-        true => admit_reader(request),
-        false if !answers.guard.has_token() && is_an_action(request) => Err(Refusal::Forbidden(
-            "nothing can be changed here without a token: set status.token, and send it as \
-             Authorization: Bearer TOKEN",
-        )),
-        false if is_an_action(request) => Err(Refusal::NoToken),
-        false => admit_reader(request),
+        true if is_free => Err(Refusal::Forbidden(BY_ANOTHER_NAME)),
+        true => Err(Refusal::NoToken),
+        false if !is_an_action(request) => Ok(Rights { may_act: false }),
+        false if answers.guard.has_token() => Err(Refusal::NoToken),
+        false => Err(Refusal::Forbidden(NO_TOKEN_IS_SET)),
     }
 }
 
+const FROM_ELSEWHERE: &str = "what changes something must come from a page of this server, or with the token as \
+     Authorization: Bearer TOKEN";
+const BY_ANOTHER_NAME: &str = "asked for by a name that is not this machine's: use localhost or an IP address, \
+     or send the token (status.token)";
+const NO_TOKEN_IS_SET: &str = "nothing can be changed here without a token: set status.token, and send it as \
+     Authorization: Bearer TOKEN";
+
 /// Without a token, whoever asks must call this machine by a name of its own. A page from elsewhere whose name has
 /// been made to lead here ("DNS rebinding") calls it by that name, and would read everything.
-fn admit_reader(request: &ServiceRequest) -> Result<Rights, Refusal> {
+fn is_asked_by_own_name(request: &ServiceRequest) -> bool {
     let host = request
         .headers()
         .get(HOST)
         .and_then(|host| host.to_str().ok());
-    match host {
-        Some(host) if !is_own_name(host) => Err(Refusal::Forbidden(
-            "asked for by a name that is not this machine's: use localhost or an IP address, or send the \
-             token (status.token)",
-        )),
-        _ => Ok(Rights { may_act: false }),
-    }
+    host.is_none_or(is_own_name)
 }
 
 /// `localhost`, or an address as such.

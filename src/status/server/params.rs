@@ -36,11 +36,24 @@ impl Params {
     }
 
     /// A text; an empty one is none, as a form sends it.
-    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+    ///
+    /// # Errors
+    /// [`Problem`] where it holds what no name does, and no database takes.
+    pub(super) fn text(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
         self.known.push(name);
-        let given = self.given.iter().position(|(given, _)| given == name);
-        let (_, value) = self.given.remove(given?);
-        (!value.is_empty()).then_some(value)
+        let Some(given) = self.given.iter().position(|(given, _)| given == name) else {
+            return Ok(None);
+        };
+        let (_, value) = self.given.remove(given);
+        if value.chars().any(char::is_control) {
+            let allowed = "a text without control characters";
+            return Err(Problem::parameter(
+                name,
+                &value.escape_debug().to_string(),
+                allowed,
+            ));
+        }
+        Ok((!value.is_empty()).then_some(value))
     }
 
     /// One of a few words.
@@ -53,7 +66,7 @@ impl Params {
         words: &[T],
         as_str: impl Fn(T) -> &'static str,
     ) -> Result<Option<T>, Problem> {
-        let Some(text) = self.text(name) else {
+        let Some(text) = self.text(name)? else {
             return Ok(None);
         };
         let found = words.iter().copied().find(|word| as_str(*word) == text);
@@ -71,7 +84,7 @@ impl Params {
     /// # Errors
     /// [`Problem`] naming the bounds.
     pub(super) fn limit(&mut self, default: u32, most: u32) -> Result<u32, Problem> {
-        let Some(text) = self.text("limit") else {
+        let Some(text) = self.text("limit")? else {
             return Ok(default);
         };
         match text.parse() {
@@ -91,7 +104,7 @@ impl Params {
         &mut self,
         decode: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, Problem> {
-        let Some(text) = self.text("cursor") else {
+        let Some(text) = self.text("cursor")? else {
             return Ok(None);
         };
         let allowed = "what \"next\" of the page before was, for the same question";
@@ -129,6 +142,7 @@ mod tests {
             ("limit=0", &["limit=0", "from 1 to 9"]),
             ("limit=1e1", &["limit=1e1", "from 1 to 9"]),
             ("cursor=x", &["cursor=x", "next"]),
+            ("cursor=%00", &["cursor=\\0", "without control characters"]),
         ] {
             let read = || {
                 let mut params = Params::parse(query)?;
@@ -151,7 +165,7 @@ mod tests {
                 .unwrap()
                 .is_some()
         );
-        assert_eq!(params.text("q").as_deref(), Some("a b/"));
+        assert_eq!(params.text("q").unwrap().as_deref(), Some("a b/"));
         params.finish().unwrap();
     }
 }

@@ -31,6 +31,7 @@ enum Status {
     NotFound,
     MethodNotAllowed,
     Conflict,
+    TooSlow,
     TooLarge,
     Unavailable,
 }
@@ -103,6 +104,10 @@ impl Problem {
         Self::new(Status::TooLarge, error)
     }
 
+    pub(super) fn too_slow(error: impl Into<String>) -> Self {
+        Self::new(Status::TooSlow, error)
+    }
+
     pub(super) fn unavailable(error: impl Into<String>) -> Self {
         Self::new(Status::Unavailable, error)
     }
@@ -125,6 +130,7 @@ impl ResponseError for Problem {
             Status::NotFound => StatusCode::NOT_FOUND,
             Status::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Status::Conflict => StatusCode::CONFLICT,
+            Status::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Status::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Status::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }

@@ -22,9 +22,6 @@ pub(super) const LIVEZ: &str = "/livez";
 /// Where a browser shows the token.
 pub(super) const LOGIN: &str = "/login";
 
-/// A form holds a token and a path.
-const LARGEST_FORM_BYTES: usize = 8 * 1024;
-
 /// What requests are answered with.
 #[derive(Debug)]
 pub(super) struct Answers {
@@ -49,11 +46,6 @@ pub(super) fn app(
 > {
     App::new()
         .app_data(answers)
-        .app_data(
-            web::FormConfig::default()
-                .limit(LARGEST_FORM_BYTES)
-                .error_handler(bad_form),
-        )
         .wrap(from_fn(guarded))
         .wrap(
             DefaultHeaders::new()
@@ -158,17 +150,6 @@ async fn metrics(answers: web::Data<Answers>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, METRICS))
         .body(text)
-}
-
-fn bad_form(error: actix_web::error::UrlencodedError, request: &HttpRequest) -> actix_web::Error {
-    use actix_web::error::UrlencodedError::{Overflow, UnknownLength};
-    let problem = match error {
-        Overflow { .. } | UnknownLength => Problem::too_large(format!(
-            "the form is too large; at most {LARGEST_FORM_BYTES} bytes are read"
-        )),
-        other => Problem::bad_request(format!("the form cannot be read: {other}")),
-    };
-    actix_web::error::InternalError::from_response(problem.clone(), told(request, &problem)).into()
 }
 
 async fn not_found(request: HttpRequest) -> HttpResponse {

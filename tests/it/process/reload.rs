@@ -177,3 +177,22 @@ fn the_level_of_the_log_changes_and_what_needs_a_restart_is_named_and_stays() {
             .any(|line| line.contains("carrier-sync is running"))
     );
 }
+
+/// A file that cannot be read to its end: a disk that hangs is the same.
+#[test]
+fn a_file_that_blocks_stops_neither_later_reloads_nor_the_end() {
+    let desk = Desk::with("[log]\nlevel = \"info\"\n");
+    let mut service = desk.run();
+    service.says("carrier-sync is running");
+    std::fs::remove_file(&desk.file).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(&desk.file)
+        .status();
+    assert!(made.unwrap().success());
+    service.signal("HUP");
+    service.says("the configuration could not be read within");
+    std::fs::remove_file(&desk.file).unwrap();
+    desk.reload(&service, "[log]\nlevel = \"debug\"\n", "log.level");
+    service.signal("TERM");
+    service.exits(0);
+}

@@ -83,7 +83,8 @@ fn key_of(served: &Served) -> String {
     use std::io::{Read, Write};
     let form = format!("token={TOKEN}");
     let head = format!(
-        "Content-Length: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n",
+        "Origin: http://localhost\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n",
         form.len()
     );
     let mut connection = served.connect();
@@ -134,5 +135,65 @@ fn no_page_of_another_origin_may_read() {
     for method in ["GET", "OPTIONS"] {
         let answer = served.ask(method, "/api/v1/totals", "Origin: https://evil.example\r\n");
         assert!(!answer.head.contains("access-control"), "{answer:?}");
+    }
+}
+
+/// Whoever holds a connection with half a form holds up nobody for long.
+#[test]
+fn half_a_form_is_waited_for_as_long_as_half_a_head() {
+    use std::io::{Read, Write};
+    const MORE_THAN_ARE_SERVED: usize = 600;
+    let place = place();
+    let served = Served::by(&place);
+    let head = "Origin: http://localhost\r\nContent-Length: 5000\r\n\
+                Content-Type: application/x-www-form-urlencoded\r\n";
+    let half = format!("{}token=", request("POST", "/login", head));
+    let mut slow: Vec<_> = (0..MORE_THAN_ARE_SERVED)
+        .map(|_| {
+            let mut connection = served.connect();
+            connection.write_all(half.as_bytes()).unwrap();
+            connection
+        })
+        .collect();
+    // All of them are let go, so whoever waits behind them is answered.
+    assert_eq!(served.get("/livez").status, 200);
+    let mut answer = String::new();
+    let _ = slow[0].read_to_string(&mut answer);
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+/// A scraper with an old token, where none is wanted, locks nobody out, and nobody learns anything by guessing.
+#[test]
+fn a_token_that_is_not_wanted_is_not_looked_at() {
+    let place = place().with("STATUS__LISTEN", "127.0.0.1:0");
+    let served = Served::by(&place);
+    for _ in 0..20 {
+        assert_eq!(
+            served
+                .ask("GET", "/metrics", &bearer("an-old-token-of-ours"))
+                .status,
+            200
+        );
+    }
+    assert_eq!(served.ask("GET", "/metrics", &bearer(TOKEN)).status, 200);
+    let page = |token: &str| {
+        served.ask(
+            "GET",
+            "/",
+            &format!("Accept: text/html\r\n{}", bearer(token)),
+        )
+    };
+    for token in [TOKEN, "guess"] {
+        assert!(page(token).body.contains("Sign in"), "{token}");
+    }
+    // A page from elsewhere cannot guess in the name of whoever looks at it.
+    for origin in [
+        "Origin: https://evil.example\r\n",
+        "Sec-Fetch-Site: cross-site\r\n",
+        "",
+    ] {
+        let head = format!("Content-Length: 11\r\n{origin}");
+        let form = format!("{}token=guess", request("POST", "/login", &head));
+        assert_eq!(Answer::of(served.connect(), &form).status, 403, "{origin}");
     }
 }

@@ -81,7 +81,7 @@ impl Question {
     /// Reads what is asked; read alike for the page.
     pub(in crate::status::server) fn of(params: &mut Params, limit: u32) -> Result<Self, Problem> {
         Ok(Self {
-            search: params.text("q"),
+            search: params.text("q")?,
             freshness: params.word("freshness", &Freshness::ALL, Freshness::as_str)?,
             after: params.cursor(decode)?,
             limit,

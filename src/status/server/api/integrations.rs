@@ -135,12 +135,12 @@ pub(in crate::status::server) async fn totals(
 /// What integrations are asked for; read alike for the page.
 pub(in crate::status::server) fn filter(params: &mut Params) -> Result<IntegrationFilter, Problem> {
     Ok(IntegrationFilter {
-        tenant: params.text("tenant"),
-        carrier: params.text("carrier"),
+        tenant: params.text("tenant")?,
+        carrier: params.text("carrier")?,
         state: params.word("state", &State::ALL, State::as_str)?,
         outcome: params.word("outcome", &LastOutcome::ALL, LastOutcome::as_str)?,
         attention: params.word("attention", &Attention::ALL, Attention::as_str)?,
-        search: params.text("q"),
+        search: params.text("q")?,
     })
 }
 

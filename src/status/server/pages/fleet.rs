@@ -212,7 +212,10 @@ fn row(view: &IntegrationView, snapshot: &Snapshot) -> Markup {
         tr.has-why[is_told] {
             td.who data-label="Integration" { div {
                 a href=(parts::address(view.id.as_str())) { (view.name.as_deref().unwrap_or(view.id.as_str())) }
-                @if let Some(tenant) = &view.tenant_id { br; span.soft { (tenant) } }
+                br; span.soft {
+                    @if view.name.is_some() { (view.id) " · " }
+                    @if let Some(tenant) = &view.tenant_id { (tenant) }
+                }
             } }
             td data-label="Carrier" { (view.carrier) }
             td data-label="State" { (parts::state_badge(view)) }

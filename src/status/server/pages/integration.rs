@@ -162,7 +162,7 @@ fn limits(calls: CallsView) -> Markup {
         (fact("Limit", &rate))
         (fact("Limiter", &pace))
         (fact("Calls waiting", &html! { (calls.waiting.unwrap_or(0)) }))
-        (fact("Calls since the service began", &html! { (words::count(calls.made)) }))
+        (fact("Calls since it was taken up", &html! { (words::count(calls.made)) }))
         (fact("They waited, all together", &html! { (span(calls.waited_ms)) }))
         @if let Some(left) = calls.left_today { (fact("Left of the day's budget", &html! { (words::count(left)) })) }
         @if let Some(left) = calls.left_this_month {

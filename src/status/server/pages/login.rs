@@ -8,24 +8,52 @@ use maud::{Markup, html};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Frame, Reader, page};
+use crate::status::server::REQUEST_DEADLINE;
 use crate::status::server::guard::Verdict;
 use crate::status::server::params::Params;
 use crate::status::server::problem::Problem;
 use crate::status::server::routes::Answers;
 
+/// A form holds a token and a path.
+const LARGEST_BYTES: usize = 8 * 1024;
+
 /// What the form sends.
-#[derive(serde::Deserialize)]
-pub(in crate::status::server) struct Shown {
-    /// Taken out of the text that is read at once.
-    #[serde(deserialize_with = "secret")]
+struct Shown {
     token: SecretString,
-    #[serde(default)]
     next: String,
 }
 
-fn secret<'de, D: serde::Deserializer<'de>>(text: D) -> Result<SecretString, D::Error> {
-    let text: String = serde::Deserialize::deserialize(text)?;
-    Ok(text.into())
+impl Shown {
+    /// Reads a form, which must be here in time: who holds a connection holds up others.
+    async fn of(body: web::Payload) -> Result<Self, Problem> {
+        let read = tokio::time::timeout(REQUEST_DEADLINE, body.to_bytes_limited(LARGEST_BYTES));
+        let too_large = || {
+            Problem::too_large(format!(
+                "the form is too large; at most {LARGEST_BYTES} bytes are read"
+            ))
+        };
+        let broken = |error: &dyn std::fmt::Display| {
+            Problem::bad_request(format!("the form cannot be read: {error}"))
+        };
+        let bytes = read
+            .await
+            .map_err(|_| {
+                Problem::too_slow(format!("the form was not here within {REQUEST_DEADLINE:?}"))
+            })?
+            .map_err(|_| too_large())?
+            .map_err(|error| broken(&error))?;
+        let field = |name| {
+            let mut fields = url::form_urlencoded::parse(&bytes);
+            let found = fields.find(|(field, _)| field == name);
+            found
+                .map(|(_, value)| value.into_owned())
+                .unwrap_or_default()
+        };
+        Ok(Self {
+            token: field("token").into(),
+            next: field("next"),
+        })
+    }
 }
 
 pub(in crate::status::server) async fn show(
@@ -33,7 +61,7 @@ pub(in crate::status::server) async fn show(
     request: HttpRequest,
 ) -> HttpResponse {
     let next = match Params::of(&request).and_then(|mut params| {
-        let next = params.text("next");
+        let next = params.text("next")?;
         params.finish().map(|()| next)
     }) {
         Ok(next) => next.unwrap_or_default(),
@@ -66,8 +94,12 @@ pub(in crate::status::server) fn asked_for(request: &HttpRequest) -> HttpRespons
 pub(in crate::status::server) async fn log_in(
     answers: web::Data<Answers>,
     request: HttpRequest,
-    shown: web::Form<Shown>,
+    body: web::Payload,
 ) -> HttpResponse {
+    let shown = match Shown::of(body).await {
+        Ok(shown) => shown,
+        Err(problem) => return super::problem(&problem),
+    };
     let caller = request.peer_addr().map(|address| address.ip());
     let next = shown.next.as_str();
     match answers
