@@ -84,13 +84,14 @@ fn admit(answers: &Answers, request: &ServiceRequest) -> Result<Rights, Refusal>
             Verdict::Refused => Err(Refusal::NoToken),
         };
     }
-    match reads {
-        true if is_free => Err(Refusal::Forbidden(BY_ANOTHER_NAME)),
-        true => Err(Refusal::NoToken),
-        false if !is_an_action(request) => Ok(Rights { may_act: false }),
-        false if answers.guard.has_token() => Err(Refusal::NoToken),
-        false => Err(Refusal::Forbidden(NO_TOKEN_IS_SET)),
-    }
+    Err(match reads {
+        _ if answers.guard.guards_reading() => Refusal::NoToken,
+        true => Refusal::Forbidden(BY_ANOTHER_NAME),
+        // Nothing is done by it: it is told what is there, or what is allowed.
+        false if !is_an_action(request) => return Ok(Rights { may_act: false }),
+        false if answers.guard.has_token() => Refusal::NoToken,
+        false => Refusal::Forbidden(NO_TOKEN_IS_SET),
+    })
 }
 
 const FROM_ELSEWHERE: &str = "what changes something must come from a page of this server, or with the token as \
@@ -101,13 +102,14 @@ const NO_TOKEN_IS_SET: &str = "nothing can be changed here without a token: set 
      Authorization: Bearer TOKEN";
 
 /// Without a token, whoever asks must call this machine by a name of its own. A page from elsewhere whose name has
-/// been made to lead here ("DNS rebinding") calls it by that name, and would read everything.
+/// been made to lead here ("DNS rebinding") calls it by that name, and would read everything. To a socket in the
+/// file system no page leads, whatever name its callers give it.
 fn is_asked_by_own_name(request: &ServiceRequest) -> bool {
     let host = request
         .headers()
         .get(HOST)
         .and_then(|host| host.to_str().ok());
-    host.is_none_or(is_own_name)
+    request.peer_addr().is_none() || host.is_none_or(is_own_name)
 }
 
 /// `localhost`, or an address as such.

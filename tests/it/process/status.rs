@@ -246,6 +246,18 @@ fn on_an_address_that_others_reach_everything_but_livez_wants_the_token() {
     ] {
         let answer = served.ask("GET", "/metrics", wrong);
         assert_eq!(answer.status, 401, "{wrong}");
+        for (method, path) in [
+            ("GET", "/"),
+            ("GET", "/nowhere"),
+            ("POST", "/nowhere"),
+            ("POST", "/metrics"),
+        ] {
+            assert_eq!(
+                served.ask(method, path, wrong).status,
+                401,
+                "{method} {path} {wrong}"
+            );
+        }
         assert!(
             answer.head.contains("www-authenticate: bearer"),
             "{answer:?}"
@@ -277,6 +289,9 @@ fn a_socket_is_served_and_one_that_was_left_over_is_replaced() {
         )
     };
     assert_eq!(ask().status, 200);
+    let metrics = "GET /metrics HTTP/1.1\r\nHost: whatever\r\nConnection: close\r\n\r\n";
+    let connection = UnixStream::connect(&socket).unwrap();
+    assert_eq!(Answer::of(connection, metrics).status, 200, "by any name");
     // Another process takes it away from nobody.
     let mut second = place.start(&["run"]);
     second.exits(1);
