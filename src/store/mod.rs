@@ -194,6 +194,27 @@ pub struct DeviceFilter {
     pub limit: u32,
 }
 
+/// A row that cannot be understood as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableRow {
+    /// Its id, where at least that can be read.
+    pub id: Option<String>,
+    /// What is wrong with it; holds no secret.
+    pub reason: String,
+}
+
+impl UnreadableRow {
+    fn tell_all(rows: &[Self]) {
+        for Self { id, reason } in rows {
+            tracing::warn!(
+                integration.id = id,
+                reason,
+                "integration row left out: unreadable"
+            );
+        }
+    }
+}
+
 /// How fresh the devices of an integration are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntegrationFreshness {
@@ -217,7 +238,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn check(&self, allow_privileged_role: bool) -> Result<(), StoreError>;
 
     /// Every integration of every tenant, ordered by id, whatever its state.
+    /// One that cannot be understood is left out, with a warning: it must not cost the others.
     async fn integrations(&self) -> Result<Vec<IntegrationRow>, StoreError>;
+
+    /// The same for whoever tells people of them: those left out are answered and not logged.
+    async fn all_integrations(
+        &self,
+    ) -> Result<(Vec<IntegrationRow>, Vec<UnreadableRow>), StoreError> {
+        Ok((self.integrations().await?, Vec::new()))
+    }
 
     /// The integration's devices (`carrier_device_id IS NOT NULL`), those whose usage is oldest first,
     /// never-read ones before all.
@@ -322,7 +351,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         now: chrono::DateTime<chrono::Utc>,
     ) -> Result<Vec<IntegrationFreshness>, StoreError>;
 
-    /// A page of devices.
+    /// A page of devices. One that cannot be understood is left out, with a warning, and made up for: a page with
+    /// less on it than the filter's limit is the last.
     async fn devices(&self, filter: &DeviceFilter) -> Result<Vec<DeviceRow>, StoreError>;
 
     /// Closes every connection; later calls fail with `Unavailable`.
@@ -344,6 +374,11 @@ impl IntegrationChange {
 }
 
 impl DeviceFilter {
+    fn after_text(&self) -> Option<(String, String)> {
+        let (tenant, device) = self.after.as_ref()?;
+        Some((tenant.to_string(), device.to_string()))
+    }
+
     fn validate(&self) -> Result<(), StoreError> {
         match self.limit {
             0 => Err(StoreError::Invalid(

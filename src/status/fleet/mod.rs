@@ -32,7 +32,7 @@ use super::asked::{Asked, Told};
 use super::{ActorName, ActorStatus, Board};
 use crate::clock::Clock;
 use crate::device::{FreshnessCounts, IntegrationId};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, UnreadableRow};
 
 /// Rows are read again after this.
 const ROWS_HOLD: Duration = Duration::from_secs(2);
@@ -40,6 +40,13 @@ const ROWS_HOLD: Duration = Duration::from_secs(2);
 const COUNTS_HOLD: Duration = Duration::from_secs(10);
 /// However many look, it is put together so often.
 const SNAPSHOT_HOLDS: Duration = Duration::from_secs(1);
+
+/// What the database says of the integrations.
+#[derive(Debug)]
+struct Rows {
+    readable: Vec<FleetRow>,
+    unreadable: Vec<UnreadableRow>,
+}
 
 type Counts = HashMap<IntegrationId, FreshnessCounts>;
 
@@ -51,7 +58,7 @@ pub struct Fleet {
     clock: Arc<dyn Clock>,
     /// Where the store's connections live; those who look may be on another runtime.
     runtime: Handle,
-    rows: Arc<Asked<Vec<FleetRow>>>,
+    rows: Arc<Asked<Rows>>,
     counts: Arc<Asked<Counts>>,
     last: Mutex<Option<(Instant, Arc<Snapshot>)>>,
     /// Changes that whoever looks next must see.
@@ -65,6 +72,8 @@ pub struct Snapshot {
     pub taken_at: DateTime<Utc>,
     /// Every integration, by id.
     pub integrations: Vec<IntegrationView>,
+    /// Rows that nobody can sync or show, because they cannot be understood.
+    pub unreadable: Vec<UnreadableRow>,
     /// All of them together.
     pub totals: Totals,
     /// Why the rows or the counts are not of now.
@@ -76,6 +85,8 @@ pub struct Snapshot {
 pub struct Totals {
     /// Integrations, whatever their state.
     pub integrations: u64,
+    /// Rows of integrations that cannot be understood, and are counted nowhere else.
+    pub unreadable: u64,
     /// Integrations by what they are doing.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub by_state: BTreeMap<&'static str, u64>,
@@ -177,12 +188,17 @@ impl Fleet {
         }
     }
 
-    async fn rows(&self) -> Told<Vec<FleetRow>> {
+    async fn rows(&self) -> Told<Rows> {
         let ask = || {
             let store = Arc::clone(&self.store);
             async move {
-                let rows = store.integrations().await.map_err(|e| e.to_string())?;
-                Ok(rows.into_iter().map(FleetRow::from).collect())
+                let rows = store.all_integrations().await;
+                let (readable, unreadable) = rows.map_err(|e| e.to_string())?;
+                let readable = readable.into_iter().map(FleetRow::from).collect();
+                Ok(Rows {
+                    readable,
+                    unreadable,
+                })
             }
         };
         self.rows.get(&self.runtime, ask).await
@@ -215,7 +231,7 @@ impl Fleet {
 
 impl Snapshot {
     fn of(
-        (rows, counts): (Told<Vec<FleetRow>>, Told<Counts>),
+        (rows, counts): (Told<Rows>, Told<Counts>),
         actors: &[(ActorName, ActorStatus)],
         now: DateTime<Utc>,
     ) -> Self {
@@ -226,7 +242,9 @@ impl Snapshot {
                 ActorName::Supervisor | ActorName::Writer => None,
             })
             .collect();
-        let rows_known = rows.value.as_deref().map_or(&[][..], Vec::as_slice);
+        let told = rows.value.as_deref();
+        let rows_known = told.map_or(&[][..], |rows| &rows.readable);
+        let unreadable = told.map_or_else(Vec::new, |rows| rows.unreadable.clone());
         let by_id: HashMap<_, _> = rows_known.iter().map(|row| (&row.id, row)).collect();
         // An actor whose row is not there: the database has not been read, or the row has just been removed.
         let ids: BTreeSet<_> = by_id.keys().chain(actors.keys()).copied().collect();
@@ -245,7 +263,11 @@ impl Snapshot {
             .collect();
         Self {
             taken_at: now,
-            totals: Totals::of(&integrations, counts.value.is_some()),
+            totals: Totals {
+                unreadable: unreadable.len() as u64,
+                ..Totals::of(&integrations, counts.value.is_some())
+            },
+            unreadable,
             integrations,
             database: rows.failure.or(counts.failure),
         }
@@ -265,6 +287,7 @@ impl Totals {
     fn of(integrations: &[IntegrationView], are_counted: bool) -> Self {
         let mut totals = Self {
             integrations: integrations.len() as u64,
+            unreadable: 0,
             by_state: State::ALL.map(|state| (state.as_str(), 0)).into(),
             by_attention: Attention::ALL.map(|it| (it.as_str(), 0)).into(),
             by_outcome: state::LastOutcome::ALL.map(|it| (it.as_str(), 0)).into(),

@@ -40,6 +40,7 @@ use self::scope::Limits;
 use super::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, IntegrationFreshness, LeaseLost,
     LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
+    UnreadableRow,
 };
 use crate::budget::{CallCount, CountState};
 use crate::device::{
@@ -197,6 +198,14 @@ impl Store for PostgresStore {
     }
 
     async fn integrations(&self) -> Result<Vec<IntegrationRow>, StoreError> {
+        let (rows, unreadable) = self.all_integrations().await?;
+        UnreadableRow::tell_all(&unreadable);
+        Ok(rows)
+    }
+
+    async fn all_integrations(
+        &self,
+    ) -> Result<(Vec<IntegrationRow>, Vec<UnreadableRow>), StoreError> {
         let mut connection = self.acquire().await?;
         let work = read::integrations(&mut connection, &self.limits);
         let done = timeout(self.call_timeout, work).await;
@@ -354,7 +363,7 @@ impl Store for PostgresStore {
         let mut connection = self.acquire().await?;
         let work = read::devices(&mut connection, &self.limits, filter);
         let done = timeout(self.call_timeout, work).await;
-        settle(connection, done).map_err(for_administrator)
+        settle(connection, done).map_err(for_service)
     }
 
     async fn close(&self) {

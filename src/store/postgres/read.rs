@@ -13,13 +13,13 @@ use super::scope::{Limits, Scope, enter};
 use crate::device::{DeviceId, IntegrationId, LinkedDevices, StoredCycles, TenantId};
 use crate::integration::IntegrationRow;
 use crate::store::{
-    DeviceFilter, DeviceRow, StoreError, config_from_column, push_cycle, push_linked,
+    DeviceFilter, DeviceRow, StoreError, UnreadableRow, config_from_column, push_cycle, push_linked,
 };
 
 pub(super) async fn integrations(
     connection: &mut PgConnection,
     limits: &Limits,
-) -> Result<Vec<IntegrationRow>, StoreError> {
+) -> Result<(Vec<IntegrationRow>, Vec<UnreadableRow>), StoreError> {
     let mut transaction = connection.begin().await.map_err(|e| classify(&e))?;
     enter(&mut transaction, limits, Scope::AllTenants).await?;
     let rows = query(
@@ -38,22 +38,17 @@ pub(super) async fn integrations(
     .await
     .map_err(|e| classify(&e))?;
     transaction.commit().await.map_err(|e| classify(&e))?;
-    Ok(rows.iter().filter_map(integration).collect())
-}
-
-fn integration(row: &PgRow) -> Option<IntegrationRow> {
-    match try_integration(row) {
-        Ok(integration) => Some(integration),
-        Err(error) => {
-            let id: Option<String> = row.try_get("id").ok();
-            tracing::warn!(
-                integration.id = id,
-                error,
-                "integration row left out: unreadable"
-            );
-            None
+    let (mut readable, mut unreadable) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in &rows {
+        match try_integration(row) {
+            Ok(integration) => readable.push(integration),
+            Err(error) => unreadable.push(UnreadableRow {
+                id: row.try_get("id").ok(),
+                reason: error.to_string(),
+            }),
         }
     }
+    Ok((readable, unreadable))
 }
 
 fn try_integration(row: &PgRow) -> Result<IntegrationRow, Box<dyn std::error::Error>> {
@@ -155,13 +150,38 @@ pub(super) async fn devices(
         .tenant_id
         .as_ref()
         .map_or(Scope::AllTenants, Scope::Tenant);
-    let after = filter
-        .after
-        .as_ref()
-        .map(|(tenant, device)| (tenant.as_str(), device.as_str()));
     let mut transaction = connection.begin().await.map_err(|e| classify(&e))?;
     enter(&mut transaction, limits, scope).await?;
-    let rows = query(
+    let (mut found, mut after) = (Vec::new(), filter.after_text());
+    // Less than asked for means the end, so what cannot be read is made up for by what comes after it.
+    loop {
+        let wanted = filter.limit as usize - found.len();
+        let rows = device_rows(&mut transaction, filter, after.as_ref(), wanted).await?;
+        found.extend(rows.iter().filter_map(device));
+        after = rows.last().and_then(key);
+        if rows.len() < wanted || found.len() == filter.limit as usize || after.is_none() {
+            break;
+        }
+    }
+    transaction.commit().await.map_err(|e| classify(&e))?;
+    Ok(found)
+}
+
+/// Tenant and device of a row, as they are stored.
+fn key(row: &PgRow) -> Option<(String, String)> {
+    Some((
+        row.try_get("tenant_id").ok()?,
+        row.try_get("device_id").ok()?,
+    ))
+}
+
+async fn device_rows(
+    transaction: &mut PgConnection,
+    filter: &DeviceFilter,
+    after: Option<&(String, String)>,
+    limit: usize,
+) -> Result<Vec<PgRow>, StoreError> {
+    query(
         "SELECT tenant_id::text AS tenant_id, device_id::text AS device_id, \
                 carrier_integration_id::text AS carrier_integration_id, \
                 carrier_device_id::text AS carrier_device_id, sim_iccid::text AS sim_iccid, \
@@ -186,15 +206,13 @@ pub(super) async fn devices(
     .bind(filter.integration_id.as_ref().map(IntegrationId::as_str))
     .bind(after.map(|(tenant, _)| tenant))
     .bind(after.map(|(_, device)| device))
-    .bind(i64::from(filter.limit))
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .bind(filter.search.as_deref().map(str::to_lowercase))
     .bind(filter.freshness.map(|(freshness, _)| freshness.as_str()))
     .bind(filter.freshness.map(|(_, since)| since))
-    .fetch_all(&mut *transaction)
+    .fetch_all(transaction)
     .await
-    .map_err(|e| classify(&e))?;
-    transaction.commit().await.map_err(|e| classify(&e))?;
-    Ok(rows.iter().filter_map(device).collect())
+    .map_err(|e| classify(&e))
 }
 
 fn device(row: &PgRow) -> Option<DeviceRow> {

@@ -33,6 +33,7 @@ use self::error::{classify, is_busy};
 use super::{
     DeviceFilter, DeviceLink, DeviceRow, IntegrationChange, IntegrationFreshness, LeaseLost,
     LinkReceipt, NewIntegration, NotRecorded, SecretReplacement, Store, StoreError, StoreOptions,
+    UnreadableRow,
 };
 use crate::budget::{CallCount, CountState};
 use crate::device::{
@@ -148,6 +149,14 @@ impl Store for SqliteStore {
     }
 
     async fn integrations(&self) -> Result<Vec<IntegrationRow>, StoreError> {
+        let (rows, unreadable) = self.all_integrations().await?;
+        UnreadableRow::tell_all(&unreadable);
+        Ok(rows)
+    }
+
+    async fn all_integrations(
+        &self,
+    ) -> Result<(Vec<IntegrationRow>, Vec<UnreadableRow>), StoreError> {
         read::integrations(&mut *self.acquire().await?).await
     }
 

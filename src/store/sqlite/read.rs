@@ -14,12 +14,12 @@ use super::time::from_text;
 use crate::device::{DeviceId, IntegrationId, LinkedDevices, StoredCycles, TenantId};
 use crate::integration::IntegrationRow;
 use crate::store::{
-    DeviceFilter, DeviceRow, StoreError, config_from_column, push_cycle, push_linked,
+    DeviceFilter, DeviceRow, StoreError, UnreadableRow, config_from_column, push_cycle, push_linked,
 };
 
 pub(super) async fn integrations(
     connection: &mut SqliteConnection,
-) -> Result<Vec<IntegrationRow>, StoreError> {
+) -> Result<(Vec<IntegrationRow>, Vec<UnreadableRow>), StoreError> {
     let rows = query(
         "SELECT CAST(id AS TEXT) AS id, tenant_id, carrier_name, display_name, \
                 coalesce(enabled, 0) <> 0 AS enabled, \
@@ -33,22 +33,17 @@ pub(super) async fn integrations(
     .fetch_all(connection)
     .await
     .map_err(|e| classify(&e))?;
-    Ok(rows.iter().filter_map(integration).collect())
-}
-
-fn integration(row: &SqliteRow) -> Option<IntegrationRow> {
-    match try_integration(row) {
-        Ok(integration) => Some(integration),
-        Err(error) => {
-            let id: Option<String> = row.try_get("id").ok();
-            tracing::warn!(
-                integration.id = id,
-                error,
-                "integration row left out: unreadable"
-            );
-            None
+    let (mut readable, mut unreadable) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in &rows {
+        match try_integration(row) {
+            Ok(integration) => readable.push(integration),
+            Err(error) => unreadable.push(UnreadableRow {
+                id: row.try_get("id").ok(),
+                reason: error.to_string(),
+            }),
         }
     }
+    Ok((readable, unreadable))
 }
 
 fn try_integration(row: &SqliteRow) -> Result<IntegrationRow, Box<dyn std::error::Error>> {
@@ -140,11 +135,34 @@ pub(super) async fn devices(
     filter: &DeviceFilter,
 ) -> Result<Vec<DeviceRow>, StoreError> {
     filter.validate()?;
-    let after = filter
-        .after
-        .as_ref()
-        .map(|(tenant, device)| (tenant.as_str(), device.as_str()));
-    let rows = query(
+    let (mut found, mut after) = (Vec::new(), filter.after_text());
+    // Less than asked for means the end, so what cannot be read is made up for by what comes after it.
+    loop {
+        let wanted = filter.limit as usize - found.len();
+        let rows = device_rows(connection, filter, after.as_ref(), wanted).await?;
+        found.extend(rows.iter().filter_map(device));
+        after = rows.last().and_then(key);
+        if rows.len() < wanted || found.len() == filter.limit as usize || after.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// Tenant and device of a row, as they are stored.
+fn key(row: &SqliteRow) -> Option<(String, String)> {
+    Some((
+        row.try_get("tenant_id").ok()?,
+        row.try_get("device_id").ok()?,
+    ))
+}
+
+async fn device_rows(
+    connection: &mut SqliteConnection,
+    filter: &DeviceFilter,
+    after: Option<&(String, String)>,
+    limit: usize,
+) -> Result<Vec<SqliteRow>, StoreError> {
+    query(
         "SELECT tenant_id, device_id, CAST(carrier_integration_id AS TEXT) \
                     AS carrier_integration_id, carrier_device_id, sim_iccid, \
                 sim_status, network_status, data_used_bytes, \
@@ -165,15 +183,14 @@ pub(super) async fn devices(
     .bind(filter.integration_id.as_ref().map(IntegrationId::as_str))
     .bind(after.map(|(tenant, _)| tenant))
     .bind(after.map(|(_, device)| device))
-    .bind(i64::from(filter.limit))
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     // SQLite's lower() knows ASCII only.
     .bind(filter.search.as_deref().map(str::to_ascii_lowercase))
     .bind(filter.freshness.map(|(freshness, _)| freshness.as_str()))
     .bind(filter.freshness.map(|(_, since)| since.timestamp()))
     .fetch_all(connection)
     .await
-    .map_err(|e| classify(&e))?;
-    Ok(rows.iter().filter_map(device).collect())
+    .map_err(|e| classify(&e))
 }
 
 fn device(row: &SqliteRow) -> Option<DeviceRow> {

@@ -46,15 +46,19 @@ pub(in crate::status::server) struct DeviceView {
     pub(in crate::status::server) billing_cycle_start: Option<DateTime<Utc>>,
     /// First instant after it.
     pub(in crate::status::server) billing_cycle_end: Option<DateTime<Utc>>,
-    /// How old its usage is, by its integration's interval: fresh, stale or never.
-    #[schema(value_type = String)]
-    pub(in crate::status::server) freshness: Freshness,
+    /// How old its usage is, by its integration's interval: fresh, stale or never; null: it is not linked, so
+    /// nobody reads it.
+    #[schema(value_type = Option<String>)]
+    pub(in crate::status::server) freshness: Option<Freshness>,
 }
 
 impl DeviceView {
     fn of(row: DeviceRow, since: DateTime<Utc>) -> Self {
         Self {
-            freshness: Freshness::of(row.data_used_updated_at, since),
+            freshness: row
+                .carrier_device_id
+                .is_some()
+                .then(|| Freshness::of(row.data_used_updated_at, since)),
             device_id: row.device_id,
             carrier_device_id: row.carrier_device_id,
             sim_iccid: row.sim_iccid,
@@ -129,7 +133,7 @@ pub(in crate::status::server) async fn ask(
     ("id" = String, Path, description = "The integration"),
     ("q" = Option<String>, Query, description = "Only those with this in their id, their name at the carrier or their ICCID"),
     ("freshness" = Option<String>, Query, description = "Only those whose usage is fresh, stale or was never read"),
-    ("limit" = Option<u32>, Query, description = "At most so many, 1 to 1000; 100 unless given"),
+    ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many, 1 to 1000; 100 unless given"),
     ("cursor" = Option<String>, Query, description = "What \"next\" of the page before was"),
 ), responses((status = 200, body = Devices), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(in crate::status::server) async fn list(

@@ -38,8 +38,8 @@ pub(super) struct One {
     #[serde(flatten)]
     as_of: AsOf,
     integration: IntegrationView,
-    /// Its last runs, the latest first.
-    runs: Vec<RunView>,
+    /// Its last runs, the latest first; null: they cannot be read, and `database` says why.
+    runs: Option<Vec<RunView>>,
 }
 
 /// A page of runs, the latest first.
@@ -160,7 +160,7 @@ const fn order_word(order: Order) -> &'static str {
     ("attention" = Option<Attention>, Query, description = "Only those that a person must look at like this"),
     ("q" = Option<String>, Query, description = "Only those with this in their id, name or tenant"),
     ("sort" = Option<String>, Query, description = "id (the default) or attention: the worst first"),
-    ("limit" = Option<u32>, Query, description = "At most so many, 1 to 1000; 100 unless given"),
+    ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many, 1 to 1000; 100 unless given"),
     ("cursor" = Option<String>, Query, description = "What \"next\" of the page before was"),
 ), responses((status = 200, body = Integrations), (status = 400, body = Problem)))]
 pub(in crate::status::server) async fn list(
@@ -198,18 +198,25 @@ pub(in crate::status::server) async fn one(
 ) -> Result<HttpResponse, Problem> {
     Params::of(&request)?.finish()?;
     let (snapshot, integration) = known(&answers, &id).await?;
-    let runs = last_runs(&answers.fleet, &integration, LAST_RUNS, None).await?;
+    let mut as_of = AsOf::of(&snapshot);
+    let runs = match last_runs(&answers.fleet, &integration, LAST_RUNS, None).await {
+        Ok(runs) => Some(runs.into_iter().map(RunView::from).collect()),
+        Err(problem) => {
+            as_of.database.get_or_insert(problem.error);
+            None
+        }
+    };
     Ok(HttpResponse::Ok().json(One {
-        as_of: AsOf::of(&snapshot),
+        as_of,
         integration,
-        runs: runs.into_iter().map(RunView::from).collect(),
+        runs,
     }))
 }
 
 /// Every run of an integration that is kept, in pages.
 #[utoipa::path(get, path = "/api/v1/integrations/{id}/runs", params(
     ("id" = String, Path, description = "The integration"),
-    ("limit" = Option<u32>, Query, description = "At most so many, 1 to 1000; 100 unless given"),
+    ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many, 1 to 1000; 100 unless given"),
     ("cursor" = Option<String>, Query, description = "What \"next\" of the page before was"),
 ), responses((status = 200, body = Runs), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(in crate::status::server) async fn runs(

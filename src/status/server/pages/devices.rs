@@ -78,7 +78,9 @@ fn table(devices: &[DeviceView], now: chrono::DateTime<chrono::Utc>) -> Markup {
                 td.n data-label="Used in the cycle" { (used(device.data_used_bytes)) }
                 td data-label="Cycle" { (cycle(device)) }
                 td data-label="Usage read" { div {
-                    span.badge.(device.freshness.as_str()) { (device.freshness.as_str()) } " "
+                    @if let Some(freshness) = device.freshness {
+                        span.badge.(freshness.as_str()) { (freshness.as_str()) } " "
+                    }
                     @if let Some(at) = device.data_used_updated_at { span.soft { (parts::distance(at, now)) } }
                 } }
             } } }

@@ -16,8 +16,11 @@ use crate::status::server::api::integrations::filter;
 use crate::status::server::params::Params;
 use crate::status::server::problem::Problem;
 use crate::status::server::routes::Answers;
+use crate::store::UnreadableRow;
 use crate::words;
 
+/// Of rows that cannot be read, so many are told.
+const TOLD_UNREADABLE: usize = 5;
 /// Of a reason, so much; all of it stands on the integration's own page.
 const REASON_CHARS: usize = 400;
 /// Integrations on a page: what is worst is on the first.
@@ -49,6 +52,7 @@ async fn try_show(answers: &Answers, request: &HttpRequest) -> Result<HttpRespon
     let content = html! {
         h1 { "Fleet" }
         (database_away(snapshot.database.as_deref()))
+        (unreadable(&snapshot.unreadable))
         (figures(&snapshot))
         (chips(&snapshot, &filter))
         h2 id="list" { "Integrations" }
@@ -68,6 +72,23 @@ pub(super) fn database_away(reason: Option<&str>) -> Markup {
                     p { b { "The database does not answer." } " What follows is what was known last, and what the \
                         running syncs say." }
                     p { (reason) }
+                }
+            }
+        }
+    }
+}
+
+/// Nobody syncs them, and they are in no list.
+fn unreadable(rows: &[UnreadableRow]) -> Markup {
+    html! {
+        div id="unreadable" data-live {
+            @if !rows.is_empty() {
+                div.alert role="alert" {
+                    p { b { (words::count(rows.len() as u64)) " rows of " code { "carrier_integrations" } " cannot be read" }
+                        " and are not synced; mend them in the database:" }
+                    @for row in rows.iter().take(TOLD_UNREADABLE) {
+                        p { code { (row.id.as_deref().unwrap_or("an id that is no text")) } ": " (row.reason) }
+                    }
                 }
             }
         }

@@ -32,6 +32,8 @@ macro_rules! on_engine {
             read::an_unreadable_row_costs_no_other,
             read::devices_are_listed_in_pages_without_gap_or_repetition,
             read::devices_are_found_by_a_part_of_any_of_their_names,
+            read::devices_that_cannot_be_read_do_not_end_a_list,
+            read::an_unreadable_integration_is_named_to_whoever_tells_people,
             read::devices_are_counted_and_listed_by_the_age_of_their_usage,
             admin::the_service_switches_a_timer_off_and_on_and_changes_nothing_else,
             record::success_moves_both_times_and_clears_the_error,

@@ -221,3 +221,48 @@ pub async fn devices_are_counted_and_listed_by_the_age_of_their_usage(fleet: &Fl
         assert_eq!(devices, found, "{freshness:?}");
     }
 }
+
+pub async fn devices_that_cannot_be_read_do_not_end_a_list(fleet: &Fleet) {
+    fleet.account("t", "i", 30).await;
+    // A line break and nothing at all are no names.
+    fleet
+        .execute(
+            "UPDATE device_connections SET device_id = 'd0003' || chr10 FROM (SELECT '\n' AS chr10) AS n \
+             WHERE device_id = 'd0003'; \
+             UPDATE device_connections SET device_id = '' WHERE device_id = 'd0009'; \
+             UPDATE device_connections SET device_id = 'd0029' || chr10 FROM (SELECT '\n' AS chr10) AS n \
+             WHERE device_id = 'd0029'",
+        )
+        .await;
+    let mut filter = DeviceFilter {
+        integration_id: Some(integration("i")),
+        limit: 9,
+        ..DeviceFilter::default()
+    };
+    let mut sizes = Vec::new();
+    loop {
+        let page = fleet.service.devices(&filter).await.unwrap();
+        sizes.push(page.len());
+        if page.len() < 9 {
+            break;
+        }
+        let last = page.last().unwrap();
+        filter.after = Some((last.tenant_id.clone(), last.device_id.clone()));
+    }
+    assert_eq!(sizes, [9, 9, 9, 0]);
+}
+
+pub async fn an_unreadable_integration_is_named_to_whoever_tells_people(fleet: &Fleet) {
+    fleet.account("t", "i", 1).await;
+    fleet.bare_account("t", "odd").await;
+    fleet
+        .execute("UPDATE carrier_integrations SET tenant_id = ' ' WHERE id = 'odd'")
+        .await;
+    let (rows, unreadable) = fleet.service.all_integrations().await.unwrap();
+    assert_eq!((rows.len(), unreadable.len()), (1, 1));
+    assert_eq!(unreadable[0].id.as_deref(), Some("odd"));
+    assert!(
+        unreadable[0].reason.contains("tenant_id is empty"),
+        "{unreadable:?}"
+    );
+}
