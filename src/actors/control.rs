@@ -1,22 +1,24 @@
 //! What operators ask of the service by its status server, passed on to its supervisor and its database.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::Addr;
 use async_trait::async_trait;
+use tokio::runtime::Handle;
 
 use super::Supervisor;
 use super::messages::{LookNow, SyncAnswer, SyncIntegration};
 use crate::device::IntegrationId;
 use crate::status::control::{Control, NotDone, SyncAsked};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Passes on what is asked for.
 #[derive(Debug)]
 pub struct ServiceControl {
     store: Arc<dyn Store>,
-    /// `None`: the service has not begun.
-    supervisor: Mutex<Option<Addr<Supervisor>>>,
+    /// Who is asked, and where the store's connections live: whoever asks may be on another runtime. `None`: the
+    /// service has not begun.
+    service: Mutex<Option<(Addr<Supervisor>, Handle)>>,
 }
 
 impl ServiceControl {
@@ -25,42 +27,48 @@ impl ServiceControl {
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
-            supervisor: Mutex::default(),
+            service: Mutex::default(),
         }
     }
 
-    /// From now on `supervisor` is asked.
+    /// From now on `supervisor` is asked. Called where the service runs.
     pub fn serve(&self, supervisor: Addr<Supervisor>) {
-        let mut known = self
-            .supervisor
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *known = Some(supervisor);
+        *self.lock() = Some((supervisor, Handle::current()));
     }
 
-    fn supervisor(&self) -> Option<Addr<Supervisor>> {
-        let known = self
-            .supervisor
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        known.clone()
+    fn lock(&self) -> MutexGuard<'_, Option<(Addr<Supervisor>, Handle)>> {
+        self.service.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the store, to the end, whether or not somebody still waits for the answer.
+    async fn ask<T, A>(runtime: &Handle, asked: A) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        A: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let ended = |_| StoreError::Unavailable("the service is ending".to_owned());
+        runtime.spawn(asked).await.map_err(ended)?
     }
 }
 
 #[async_trait]
 impl Control for ServiceControl {
     async fn sync_now(&self, id: &IntegrationId) -> Result<SyncAsked, NotDone> {
-        let Some(supervisor) = self.supervisor() else {
+        let Some((supervisor, runtime)) = self.lock().clone() else {
             return Ok(SyncAsked::Nobody);
         };
         match supervisor.send(SyncIntegration(id.clone())).await {
             Ok(SyncAnswer::Begun) => Ok(SyncAsked::Begun),
             Ok(SyncAnswer::UnderWay) => Ok(SyncAsked::UnderWay),
             Ok(SyncAnswer::Misconfigured(reason)) => Err(NotDone::Misconfigured(reason)),
-            Ok(SyncAnswer::NotHere) => match self.store.ask_to_sync(id).await? {
-                true => Ok(SyncAsked::PassedOn),
-                false => Ok(SyncAsked::Nobody),
-            },
+            Ok(SyncAnswer::NotHere) => {
+                let (store, id) = (Arc::clone(&self.store), id.clone());
+                let asked = Self::ask(&runtime, async move { store.ask_to_sync(&id).await });
+                match asked.await? {
+                    true => Ok(SyncAsked::PassedOn),
+                    false => Ok(SyncAsked::Nobody),
+                }
+            }
             // It has ended, with the service.
             Err(_) => Ok(SyncAsked::Nobody),
         }
@@ -71,10 +79,14 @@ impl Control for ServiceControl {
         id: &IntegrationId,
         sync_enabled: bool,
     ) -> Result<(), NotDone> {
-        self.store.set_sync_enabled(id, sync_enabled).await?;
-        if let Some(supervisor) = self.supervisor() {
-            supervisor.do_send(LookNow);
-        }
+        let Some((supervisor, runtime)) = self.lock().clone() else {
+            let reason = "the service is starting; try again in a moment".to_owned();
+            return Err(StoreError::Unavailable(reason).into());
+        };
+        let (store, id) = (Arc::clone(&self.store), id.clone());
+        let asked = async move { store.set_sync_enabled(&id, sync_enabled).await };
+        Self::ask(&runtime, asked).await?;
+        supervisor.do_send(LookNow);
         Ok(())
     }
 }

@@ -8,6 +8,9 @@ pub const FRESH_INTERVALS: i64 = 3;
 /// Beside the intervals: a short interval leaves no time to sync in.
 pub const GRACE_MINUTES: i64 = 10;
 
+/// A longer interval, which a row may hold though nobody syncs by it, counts as this: a year.
+pub const LONGEST_INTERVAL_MINUTES: i64 = 525_600;
+
 /// How old what is known of a device's usage is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -49,7 +52,7 @@ impl Freshness {
 #[must_use]
 pub fn fresh_since(now: DateTime<Utc>, interval_minutes: i64) -> DateTime<Utc> {
     let minutes = interval_minutes
-        .max(1)
+        .clamp(1, LONGEST_INTERVAL_MINUTES)
         .saturating_mul(FRESH_INTERVALS)
         .saturating_add(GRACE_MINUTES);
     TimeDelta::try_minutes(minutes)

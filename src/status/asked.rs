@@ -14,6 +14,9 @@ const KEPT_PER_TAKEN: u32 = 20;
 /// However long it took.
 const KEPT_AT_MOST: Duration = Duration::from_secs(300);
 
+/// A costly answer that is older than this is none any more: figures that stand still look like the truth.
+const OUTDATED: Duration = Duration::from_secs(900);
+
 /// What was answered last, and whether somebody is asking.
 #[derive(Debug)]
 pub(super) struct Asked<T> {
@@ -27,8 +30,8 @@ pub(super) struct Asked<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    /// The last answer that was none of failure.
-    value: Option<Arc<T>>,
+    /// The last answer that was none of failure, and when it came.
+    value: Option<(Instant, Arc<T>)>,
     /// Why the last try failed, if it did.
     failure: Option<String>,
     /// Until when nobody asks again.
@@ -97,6 +100,16 @@ impl<T: Send + Sync + 'static> Asked<T> {
             if asks {
                 self.spawn(runtime, ask());
             }
+            // Nobody waits for what takes long while there is an answer that will do.
+            if self.is_costly
+                && self
+                    .lock()
+                    .value
+                    .as_ref()
+                    .is_some_and(|(at, _)| at.elapsed() < OUTDATED)
+            {
+                break;
+            }
             if tokio::time::timeout_at(deadline, answered).await.is_err() {
                 return self.told(true);
             }
@@ -130,22 +143,28 @@ impl<T: Send + Sync + 'static> Asked<T> {
         let state = self.lock();
         let late = || in_vain.then(|| format!("the database has not answered within {PATIENCE:?}"));
         Told {
-            value: state.value.clone(),
+            value: state
+                .value
+                .as_ref()
+                .filter(|(at, _)| !self.is_costly || at.elapsed() < OUTDATED)
+                .map(|(_, value)| Arc::clone(value)),
             failure: state.failure.clone().or_else(late),
         }
     }
 
     fn keep(&self, answer: Result<T, String>, took: Duration) {
         let mut state = self.lock();
-        // A failure holds no longer: it may be over any moment.
-        let holds = match &answer {
-            Ok(_) if self.is_costly => self.holds.max((took * KEPT_PER_TAKEN).min(KEPT_AT_MOST)),
-            _ => self.holds,
+        let holds = match self.is_costly {
+            // Also of a failure: a count that is cut off for taking too long has taken as long.
+            true => self.holds.max((took * KEPT_PER_TAKEN).min(KEPT_AT_MOST)),
+            false => self.holds,
         };
         let is_outdated = std::mem::take(&mut state.is_outdated);
         state.holds_until = (!is_outdated).then(|| Instant::now() + holds);
         match answer {
-            Ok(value) => (state.value, state.failure) = (Some(Arc::new(value)), None),
+            Ok(value) => {
+                (state.value, state.failure) = (Some((Instant::now(), Arc::new(value))), None)
+            }
             Err(failure) => state.failure = Some(failure),
         }
     }
@@ -247,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_costly_is_asked_for_seldom_and_a_failure_does_not_last() {
+    async fn what_is_costly_is_asked_for_seldom_whatever_comes_of_it() {
         let holds_for = |asked: &Asked<u32>| {
             let until = asked.lock().holds_until.unwrap();
             until.saturating_duration_since(Instant::now())
@@ -261,13 +280,27 @@ mod tests {
                 Asked::costly(second),
                 Err("away".to_owned()),
                 10 * second,
-                0,
-                1,
+                199,
+                200,
             ),
         ] {
             asked.keep(answer, took);
             let held = holds_for(&asked);
             assert!(held >= least * second && held <= most * second, "{held:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_what_is_costly_while_there_is_an_answer() {
+        let asked = Asked::costly(Duration::ZERO);
+        assert_eq!(get(&asked, || async { Ok(1) }).await, (Some(1), None));
+        asked.forget();
+        let began = tokio::time::Instant::now();
+        assert_eq!(get(&asked, std::future::pending).await, (Some(1), None));
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        // But one that stands still is none.
+        let old = Instant::now().checked_sub(OUTDATED).unwrap();
+        asked.lock().value.as_mut().unwrap().0 = old;
+        assert_eq!(get(&asked, std::future::pending).await.0, None);
     }
 }

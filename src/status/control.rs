@@ -14,7 +14,7 @@ pub enum SyncAsked {
     Begun,
     /// One is under way already.
     UnderWay,
-    /// The process that has the integration has been asked.
+    /// The processes that share the database have been asked: whichever has the integration syncs it.
     PassedOn,
     /// Nobody is known to have it: the service is starting, or ending.
     Nobody,
@@ -27,7 +27,9 @@ impl SyncAsked {
         match self {
             Self::Begun => "a sync begins",
             Self::UnderWay => "a sync is under way already",
-            Self::PassedOn => "the process that has the integration was asked to sync it",
+            Self::PassedOn => {
+                "the processes that share the database were asked: whichever has the integration syncs it"
+            }
             Self::Nobody => "no process has taken the integration up yet; try again in a moment",
         }
     }

@@ -2,9 +2,11 @@
 -- the next look. Made anew by every `carrier-sync migrate` where it is missing: a table that its platform has
 -- made anew, or a column that was removed, takes its trigger along.
 --
--- Once per statement, and the server folds equal notices of a transaction into one. Not for what the service
--- writes itself (last_sync_*, lease_*): an outcome that is recorded is no change. Whoever writes to the table
--- needs no right for it: the right to call a trigger's function is looked at when the trigger is made.
+-- The server folds equal notices of a transaction into one. Not for what the service writes itself
+-- (last_sync_*, lease_*): an outcome that is recorded is no change. The function compares the rows rather than
+-- naming columns in the trigger: of a column that a trigger names, a platform cannot change the type. Whoever
+-- writes to the table needs no right for it: the right to call a trigger's function is looked at when the
+-- trigger is made.
 --
 -- The function is where the table is. It names everything in full and has a search path of its own, so the
 -- writer's decides nothing.
@@ -22,14 +24,20 @@ BEGIN
     EXECUTE format($f$
         CREATE OR REPLACE FUNCTION %s() RETURNS trigger
         LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
-        $body$ BEGIN PERFORM pg_catalog.pg_notify('carrier_sync', ''); RETURN NULL; END $body$
+        $body$
+        DECLARE
+            ours text[] := ARRAY['last_sync_at', 'last_success_at', 'last_sync_status', 'last_sync_error',
+                                 'lease_owner', 'lease_epoch', 'updated_at'];
+        BEGIN
+            IF TG_OP <> 'UPDATE' OR to_jsonb(OLD) - ours IS DISTINCT FROM to_jsonb(NEW) - ours THEN
+                PERFORM pg_catalog.pg_notify('carrier_sync', '');
+            END IF;
+            RETURN NULL;
+        END $body$
     $f$, notice);
     EXECUTE format($f$
         CREATE TRIGGER carrier_sync_notice
-        AFTER INSERT OR DELETE OR TRUNCATE OR UPDATE OF
-            id, tenant_id, carrier_name, enabled, sync_enabled, sync_interval_minutes, api_key, api_secret,
-            api_base_url, account_id, config
-        ON %s FOR EACH STATEMENT EXECUTE FUNCTION %s()
+        AFTER INSERT OR DELETE OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION %s()
     $f$, target, notice);
 END
 $$;

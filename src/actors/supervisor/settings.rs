@@ -4,13 +4,16 @@
 use std::sync::Arc;
 
 use actix::{Context, Handler};
+use tokio::time::Instant;
 
 use super::Supervisor;
 use crate::actors::messages::{Adopt, UseSettings};
 
 impl Supervisor {
     fn use_settings(&mut self, settings: &UseSettings, ctx: &mut Context<Self>) {
-        let is_sooner = settings.discover_interval < self.parts.discover_interval;
+        // A look that is planned for sooner, because something failed or was told, stays where it is.
+        let latest = Instant::now() + settings.discover_interval;
+        let is_sooner = self.next_look.is_some_and(|(_, at)| at > latest);
         self.parts.discover_interval = settings.discover_interval;
         self.parts.start_spread = settings.start_spread;
         self.parts.parked_retry = settings.parked_retry;

@@ -76,7 +76,7 @@ pub struct Snapshot {
     pub unreadable: Vec<UnreadableRow>,
     /// All of them together.
     pub totals: Totals,
-    /// Why the rows or the counts are not of now.
+    /// Why the rows are not of now.
     pub database: Option<String>,
 }
 
@@ -269,7 +269,7 @@ impl Snapshot {
             },
             unreadable,
             integrations,
-            database: rows.failure.or(counts.failure),
+            database: rows.failure,
         }
     }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{AUTHORIZATION, HOST};
+use actix_web::http::header::{AUTHORIZATION, HOST, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
 use serde_json::json;
@@ -57,12 +57,9 @@ fn admit(answers: &Answers, request: &ServiceRequest) -> Result<Rights, Refusal>
     if path == LIVEZ {
         return Ok(Rights { may_act: false });
     }
-    // Whoever logs in brings the token in the form; a page from elsewhere must not guess in a reader's name.
+    // Whoever logs in brings the token in the form.
     if path == LOGIN {
-        return match reads || is_from_our_page(headers) {
-            true => Ok(Rights { may_act: false }),
-            false => Err(Refusal::Forbidden(FROM_ELSEWHERE)),
-        };
+        return Ok(Rights { may_act: false });
     }
     let has_session = answers.sessions.has(headers);
     if has_session && !reads && !is_from_our_page(headers) {
@@ -84,17 +81,39 @@ fn admit(answers: &Answers, request: &ServiceRequest) -> Result<Rights, Refusal>
             Verdict::Refused => Err(Refusal::NoToken),
         };
     }
-    Err(match reads {
-        _ if answers.guard.guards_reading() => Refusal::NoToken,
-        true => Refusal::Forbidden(BY_ANOTHER_NAME),
-        // Nothing is done by it: it is told what is there, or what is allowed.
-        false if !is_an_action(request) => return Ok(Rights { may_act: false }),
-        false if answers.guard.has_token() => Refusal::NoToken,
-        false => Refusal::Forbidden(NO_TOKEN_IS_SET),
-    })
+    match reads {
+        _ if answers.guard.guards_reading() => Err(Refusal::NoToken),
+        true => Err(Refusal::Forbidden(BY_ANOTHER_NAME)),
+        // It may look for what is there and what is allowed; whatever does something asks for the right to.
+        false => Ok(Rights { may_act: false }),
+    }
 }
 
-const FROM_ELSEWHERE: &str = "what changes something must come from a page of this server, or with the token as \
+/// Before whatever does something, behind the router: a path can be written in many ways, and what answers it is
+/// known only here.
+pub(super) async fn acts(
+    answers: web::Data<Answers>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let may_act = request
+        .extensions()
+        .get::<Rights>()
+        .is_some_and(|rights| rights.may_act);
+    // By another method nothing is done: it is told which is allowed.
+    if may_act || *request.method() != Method::POST {
+        let response = next.call(request).await;
+        return response.map(ServiceResponse::map_into_left_body);
+    }
+    let refusal = match answers.guard.has_token() {
+        true => Refusal::NoToken,
+        false => Refusal::Forbidden(NO_TOKEN_IS_SET),
+    };
+    let response = refuse(&request, refusal);
+    Ok(request.into_response(response).map_into_right_body())
+}
+
+pub(super) const FROM_ELSEWHERE: &str = "what changes something must come from a page of this server, or with the token as \
      Authorization: Bearer TOKEN";
 const BY_ANOTHER_NAME: &str = "asked for by a name that is not this machine's: use localhost or an IP address, \
      or send the token (status.token)";
@@ -105,11 +124,9 @@ const NO_TOKEN_IS_SET: &str = "nothing can be changed here without a token: set 
 /// been made to lead here ("DNS rebinding") calls it by that name, and would read everything. To a socket in the
 /// file system no page leads, whatever name its callers give it.
 fn is_asked_by_own_name(request: &ServiceRequest) -> bool {
-    let host = request
-        .headers()
-        .get(HOST)
-        .and_then(|host| host.to_str().ok());
-    request.peer_addr().is_none() || host.is_none_or(is_own_name)
+    let host = request.headers().get(HOST);
+    let is_own = |host: &HeaderValue| host.to_str().is_ok_and(is_own_name);
+    request.peer_addr().is_none() || host.is_none_or(is_own)
 }
 
 /// `localhost`, or an address as such.
@@ -125,14 +142,6 @@ fn is_own_name(host: &str) -> bool {
     let is_localhost =
         name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
     is_localhost || name.parse::<IpAddr>().is_ok()
-}
-
-/// What wants the token; other questions of this kind find nothing, or are told what is allowed.
-fn is_an_action(request: &ServiceRequest) -> bool {
-    *request.method() == Method::POST
-        && ["/sync", "/pause", "/resume"]
-            .iter()
-            .any(|action| request.path().ends_with(action))
 }
 
 pub(super) fn caller(request: &ServiceRequest) -> Option<IpAddr> {

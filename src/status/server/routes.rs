@@ -1,13 +1,13 @@
 //! What is asked, and the answers. Each has headers that keep it out of caches and other pages.
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::{HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, HttpRequest, HttpResponse, Resource, ResponseError, web};
 use serde_json::json;
 
-use super::access::guarded;
+use super::access::{acts, guarded};
 use super::api::{actions, devices, integrations, openapi};
 use super::guard::Guard;
 use super::pages;
@@ -107,7 +107,7 @@ impl Reading {
     }
 }
 
-/// A resource that does something.
+/// A resource that does something, for whoever has the right to.
 struct Acting(Resource);
 
 fn acting(path: &str) -> Acting {
@@ -116,14 +116,14 @@ fn acting(path: &str) -> Acting {
 }
 
 impl Acting {
-    fn post<F, Args>(self, handler: F) -> Resource
+    fn post<F, Args>(self, handler: F) -> impl HttpServiceFactory + 'static
     where
         F: actix_web::Handler<Args>,
         Args: actix_web::FromRequest + 'static,
         F::Output: actix_web::Responder + 'static,
     {
         let Self(resource) = self;
-        resource.route(web::post().to(handler))
+        resource.route(web::post().to(handler)).wrap(from_fn(acts))
     }
 }
 

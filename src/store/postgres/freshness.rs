@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection, Row, query};
 
 use super::error::classify;
 use super::scope::{Limits, Scope, enter};
-use crate::device::freshness::{FRESH_INTERVALS, GRACE_MINUTES};
+use crate::device::freshness::{FRESH_INTERVALS, GRACE_MINUTES, LONGEST_INTERVAL_MINUTES};
 use crate::device::{FreshnessCounts, IntegrationId};
 use crate::store::{IntegrationFreshness, StoreError};
 
@@ -15,7 +15,7 @@ const COUNT: &str = "\
     WITH since AS ( \
         SELECT tenant_id, id::text AS id, \
                $1::timestamptz - make_interval(mins => ( \
-                   greatest(coalesce(sync_interval_minutes, 60), 1) * $2 + $3)::int) AS since \
+                   least(greatest(coalesce(sync_interval_minutes, 60), 1), $4) * $2 + $3)::int) AS since \
         FROM carrier_integrations) \
     SELECT s.id AS integration_id, \
            count(*) FILTER (WHERE d.data_used_updated_at >= s.since) AS fresh, \
@@ -37,6 +37,7 @@ pub(super) async fn count(
         .bind(now)
         .bind(FRESH_INTERVALS)
         .bind(GRACE_MINUTES)
+        .bind(LONGEST_INTERVAL_MINUTES)
         .fetch_all(&mut *transaction)
         .await
         .map_err(|e| classify(&e))?;

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, query};
 
 use super::error::classify;
-use crate::device::freshness::{FRESH_INTERVALS, GRACE_MINUTES};
+use crate::device::freshness::{FRESH_INTERVALS, GRACE_MINUTES, LONGEST_INTERVAL_MINUTES};
 use crate::device::{FreshnessCounts, IntegrationId};
 use crate::store::{IntegrationFreshness, StoreError};
 
@@ -13,7 +13,7 @@ use crate::store::{IntegrationFreshness, StoreError};
 const COUNT: &str = "\
     WITH since AS ( \
         SELECT tenant_id, CAST(id AS TEXT) AS id, \
-               ?1 - 60 * (max(coalesce(sync_interval_minutes, 60), 1) * ?2 + ?3) AS since \
+               ?1 - 60 * (min(max(coalesce(sync_interval_minutes, 60), 1), ?4) * ?2 + ?3) AS since \
         FROM carrier_integrations), \
     read AS ( \
         SELECT tenant_id, CAST(carrier_integration_id AS TEXT) AS integration, \
@@ -35,6 +35,7 @@ pub(super) async fn count(
         .bind(now.timestamp())
         .bind(FRESH_INTERVALS)
         .bind(GRACE_MINUTES)
+        .bind(LONGEST_INTERVAL_MINUTES)
         .fetch_all(connection)
         .await
         .map_err(|e| classify(&e))?;

@@ -303,6 +303,38 @@ fn only_the_token_syncs_pauses_and_resumes() {
 }
 
 #[test]
+fn however_its_path_is_written_an_action_wants_the_token() {
+    for set in [TOKEN, ""] {
+        let place = place().with("STATUS__TOKEN", set);
+        let id = place.link();
+        let served = Served::by(&place);
+        let path = format!("/api/v1/integrations/{id}");
+        wait_for(&served, &path, |told| {
+            told["integration"]["state"] == "idle"
+        });
+        for action in [
+            format!("{path}/%70ause"),
+            format!("{path}/paus%65"),
+            format!("/integrations/{id}/%70ause"),
+            format!("/integrations/{id}/pause?x=/y"),
+            format!("/api/v1/integrations/{}/pause", step(&id)),
+            format!("/%69ntegrations/{id}/%70ause"),
+        ] {
+            let answer = served.post(&action, None);
+            assert!([401, 403].contains(&answer.status), "{action}: {answer:?}");
+        }
+        let rows = place.ask(async |app| app.store.integrations().await.unwrap());
+        assert!(rows[0].sync_enabled, "nothing was done");
+        let guess = served.ask(
+            "POST",
+            "/%6Cogin",
+            "Origin: https://evil.example\r\nContent-Length: 0\r\n",
+        );
+        assert_eq!(guess.status, 403, "{guess:?}");
+    }
+}
+
+#[test]
 fn without_a_token_nothing_can_be_changed() {
     let place = place().with("STATUS__TOKEN", "");
     let id = place.link();

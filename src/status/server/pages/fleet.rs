@@ -216,7 +216,9 @@ fn list(shown: &Page<'_>, snapshot: &Snapshot) -> Markup {
 
 fn nobody(snapshot: &Snapshot) -> Markup {
     html! {
-        @if snapshot.integrations.is_empty() {
+        @if snapshot.integrations.is_empty() && snapshot.database.is_some() {
+            p.card { "Which integrations there are is not known before the database answers." }
+        } @else if snapshot.integrations.is_empty() {
             p.card { "There is no integration yet. "
                 code { "carrier-sync integrations add --tenant TENANT --carrier CARRIER" } " connects an account." }
         } @else {

@@ -30,7 +30,7 @@ const ASKED: [(&str, &str); 6] = [
     ("under_way", "A sync is under way already."),
     (
         "passed_on",
-        "The process that has the integration was asked to sync it.",
+        "The processes that share the database were asked: whichever has it syncs it.",
     ),
     (
         "nobody",

@@ -9,10 +9,12 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Frame, Reader, page};
 use crate::status::server::REQUEST_DEADLINE;
+use crate::status::server::access::FROM_ELSEWHERE;
 use crate::status::server::guard::Verdict;
 use crate::status::server::params::Params;
 use crate::status::server::problem::Problem;
 use crate::status::server::routes::Answers;
+use crate::status::server::sessions::is_from_our_page;
 
 /// A form holds a token and a path.
 const LARGEST_BYTES: usize = 8 * 1024;
@@ -96,6 +98,10 @@ pub(in crate::status::server) async fn log_in(
     request: HttpRequest,
     body: web::Payload,
 ) -> HttpResponse {
+    // A page from elsewhere must not guess in the name of whoever looks at it.
+    if !is_from_our_page(request.headers()) {
+        return super::problem(&Problem::forbidden(FROM_ELSEWHERE));
+    }
     let shown = match Shown::of(body).await {
         Ok(shown) => shown,
         Err(problem) => return super::problem(&problem),

@@ -190,6 +190,13 @@ pub async fn devices_are_counted_and_listed_by_the_age_of_their_usage(fleet: &Fl
         )
         .await;
     fleet.bare_account("t", "empty").await;
+    // What nobody can sync by must not cost the others their count.
+    fleet.account("t", "endless", 1).await;
+    fleet
+        .execute(
+            "UPDATE carrier_integrations SET sync_interval_minutes = 2147483647 WHERE id = 'endless'",
+        )
+        .await;
     let mut counts = fleet.service.freshness(now).await.unwrap();
     counts.sort_by(|a, b| a.integration_id.cmp(&b.integration_id));
     let told: Vec<_> = counts
@@ -203,7 +210,11 @@ pub async fn devices_are_counted_and_listed_by_the_age_of_their_usage(fleet: &Fl
     };
     assert_eq!(
         told,
-        [("daily", count(2, 1, 1)), ("hourly", count(1, 2, 1))]
+        [
+            ("daily", count(2, 1, 1)),
+            ("endless", count(0, 0, 1)),
+            ("hourly", count(1, 2, 1)),
+        ]
     );
     for (freshness, found) in [
         (Freshness::Fresh, &["d0000"][..]),
