@@ -7,23 +7,29 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-/// Who asks waits so long for a new answer, and then takes the old one.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// A costly answer is kept so many times as long as it took: a twentieth of one connection's time goes to asking.
 const KEPT_PER_TAKEN: u32 = 20;
 /// However long it took.
 const KEPT_AT_MOST: Duration = Duration::from_secs(300);
 
-/// A costly answer that is older than this is none any more: figures that stand still look like the truth.
-const OUTDATED: Duration = Duration::from_secs(900);
+/// How an answer is kept and waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// It holds for so long, at least; then it is asked for anew.
+    pub(super) holds: Duration,
+    /// While it is asked for anew, one that is no older than this does for whoever asks meanwhile.
+    pub(super) serves: Duration,
+    /// Who has none that does waits so long for the new one.
+    pub(super) patience: Duration,
+    /// It costs the database so much that it is asked for the more seldom the longer it takes, and one that no
+    /// longer serves is none any more: figures that stand still look like the truth.
+    pub(super) is_costly: bool,
+}
 
 /// What was answered last, and whether somebody is asking.
 #[derive(Debug)]
 pub(super) struct Asked<T> {
-    /// An answer holds for so long, at least.
-    holds: Duration,
-    /// It costs the database so much that it is asked for the more seldom the longer it takes.
-    is_costly: bool,
+    terms: Terms,
     state: Mutex<State<T>>,
     answered: Notify,
 }
@@ -39,6 +45,8 @@ struct State<T> {
     is_asking: bool,
     /// What is being asked was asked before something changed.
     is_outdated: bool,
+    /// The last answer is from before a change, and serves nobody.
+    is_forgotten: bool,
 }
 
 /// What is known of the answer.
@@ -51,25 +59,16 @@ pub(super) struct Told<T> {
 }
 
 impl<T: Send + Sync + 'static> Asked<T> {
-    pub(super) fn new(holds: Duration) -> Arc<Self> {
-        Self::of(holds, false)
-    }
-
-    /// For what reads much.
-    pub(super) fn costly(holds: Duration) -> Arc<Self> {
-        Self::of(holds, true)
-    }
-
-    fn of(holds: Duration, is_costly: bool) -> Arc<Self> {
+    pub(super) fn new(terms: Terms) -> Arc<Self> {
         Arc::new(Self {
-            holds,
-            is_costly,
+            terms,
             state: Mutex::new(State {
                 value: None,
                 failure: None,
                 holds_until: None,
                 is_asking: false,
                 is_outdated: false,
+                is_forgotten: false,
             }),
             answered: Notify::new(),
         })
@@ -80,7 +79,7 @@ impl<T: Send + Sync + 'static> Asked<T> {
     where
         A: Future<Output = Result<T, String>> + Send + 'static,
     {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let deadline = tokio::time::Instant::now() + self.terms.patience;
         // A second time where the first answer was to a question from before a change.
         for _ in 0..2 {
             let answered = self.answered.notified();
@@ -100,14 +99,7 @@ impl<T: Send + Sync + 'static> Asked<T> {
             if asks {
                 self.spawn(runtime, ask());
             }
-            // Nobody waits for what takes long while there is an answer that will do.
-            if self.is_costly
-                && self
-                    .lock()
-                    .value
-                    .as_ref()
-                    .is_some_and(|(at, _)| at.elapsed() < OUTDATED)
-            {
+            if self.lock().serves(self.terms.serves) {
                 break;
             }
             if tokio::time::timeout_at(deadline, answered).await.is_err() {
@@ -137,29 +129,33 @@ impl<T: Send + Sync + 'static> Asked<T> {
         let mut state = self.lock();
         state.holds_until = None;
         state.is_outdated = state.is_asking;
+        state.is_forgotten = true;
     }
 
     fn told(&self, in_vain: bool) -> Told<T> {
         let state = self.lock();
-        let late = || in_vain.then(|| format!("the database has not answered within {PATIENCE:?}"));
+        let patience = self.terms.patience;
+        let late = || in_vain.then(|| format!("the database has not answered within {patience:?}"));
+        let is_one = !self.terms.is_costly || state.serves(self.terms.serves);
+        let value = state.value.as_ref().filter(|_| is_one);
         Told {
-            value: state
-                .value
-                .as_ref()
-                .filter(|(at, _)| !self.is_costly || at.elapsed() < OUTDATED)
-                .map(|(_, value)| Arc::clone(value)),
+            value: value.map(|(_, value)| Arc::clone(value)),
             failure: state.failure.clone().or_else(late),
         }
     }
 
     fn keep(&self, answer: Result<T, String>, took: Duration) {
         let mut state = self.lock();
-        let holds = match self.is_costly {
+        let holds = match self.terms.is_costly {
             // Also of a failure: a count that is cut off for taking too long has taken as long.
-            true => self.holds.max((took * KEPT_PER_TAKEN).min(KEPT_AT_MOST)),
-            false => self.holds,
+            true => self
+                .terms
+                .holds
+                .max((took * KEPT_PER_TAKEN).min(KEPT_AT_MOST)),
+            false => self.terms.holds,
         };
         let is_outdated = std::mem::take(&mut state.is_outdated);
+        state.is_forgotten &= is_outdated;
         state.holds_until = (!is_outdated).then(|| Instant::now() + holds);
         match answer {
             Ok(value) => {
@@ -172,6 +168,17 @@ impl<T: Send + Sync + 'static> Asked<T> {
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         // Each change leaves it whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> State<T> {
+    /// Whether the last answer does while a new one is asked for.
+    fn serves(&self, age: Duration) -> bool {
+        let is_young = self
+            .value
+            .as_ref()
+            .is_some_and(|(at, _)| at.elapsed() < age);
+        is_young && !self.is_forgotten
     }
 }
 
@@ -193,6 +200,26 @@ mod tests {
     use super::*;
 
     const LONG: Duration = Duration::from_secs(3600);
+    const TERMS: Terms = Terms {
+        holds: LONG,
+        serves: Duration::ZERO,
+        patience: Duration::from_secs(2),
+        is_costly: false,
+    };
+
+    fn holding(holds: Duration) -> Arc<Asked<u32>> {
+        Asked::new(Terms { holds, ..TERMS })
+    }
+
+    fn costly(holds: Duration) -> Arc<Asked<u32>> {
+        let serves = 900 * Duration::from_secs(1);
+        Asked::new(Terms {
+            holds,
+            serves,
+            is_costly: true,
+            ..TERMS
+        })
+    }
 
     async fn get<A>(asked: &Arc<Asked<u32>>, ask: impl Fn() -> A) -> (Option<u32>, Option<String>)
     where
@@ -204,7 +231,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_who_ask_at_once_ask_once() {
-        let (asked, times) = (Asked::new(LONG), Arc::new(AtomicU32::new(0)));
+        let (asked, times) = (holding(LONG), Arc::new(AtomicU32::new(0)));
         let all = (0..100).map(|_| {
             let times = &times;
             get(&asked, move || {
@@ -225,7 +252,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_known_stays_known_when_nobody_answers_any_more() {
-        let asked = Asked::new(Duration::ZERO);
+        let asked = holding(Duration::ZERO);
         assert_eq!(get(&asked, || async { Ok(1) }).await, (Some(1), None));
         tokio::time::sleep(Duration::from_millis(1)).await;
         let told = get(&asked, || async { Err("away".to_owned()) }).await;
@@ -234,7 +261,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_asks_in_vain_is_told_so_and_asks_nobody_twice() {
-        let asked = Asked::new(LONG);
+        let asked = holding(LONG);
         for _ in 0..2 {
             let (value, failure) = get(&asked, std::future::pending).await;
             assert_eq!(value, None);
@@ -244,7 +271,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_question_that_panics_leaves_the_way_free_for_the_next() {
-        let asked = Asked::new(LONG);
+        let asked = holding(LONG);
         let broken = || async { panic!("broken on purpose") };
         assert_eq!(get(&asked, broken).await, (None, None));
         assert_eq!(get(&asked, || async { Ok(2) }).await, (Some(2), None));
@@ -253,7 +280,7 @@ mod tests {
     /// A page that is loaded after something was changed must not show what was read before.
     #[tokio::test]
     async fn an_answer_to_a_question_from_before_a_change_is_not_taken() {
-        let (asked, times) = (Asked::new(LONG), AtomicU32::new(0));
+        let (asked, times) = (holding(LONG), AtomicU32::new(0));
         let ask = || {
             // The first question is under way when something changes.
             if times.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -273,11 +300,11 @@ mod tests {
         };
         let second = Duration::from_secs(1);
         for (asked, answer, took, least, most) in [
-            (Asked::new(second), Ok(1), 10 * second, 0, 1),
-            (Asked::costly(second), Ok(1), 10 * second, 199, 200),
-            (Asked::costly(second), Ok(1), 1_000 * second, 299, 300),
+            (holding(second), Ok(1), 10 * second, 0, 1),
+            (costly(second), Ok(1), 10 * second, 199, 200),
+            (costly(second), Ok(1), 1_000 * second, 299, 300),
             (
-                Asked::costly(second),
+                costly(second),
                 Err("away".to_owned()),
                 10 * second,
                 199,
@@ -291,15 +318,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_waits_for_what_is_costly_while_there_is_an_answer() {
-        let asked = Asked::costly(Duration::ZERO);
+    async fn what_serves_is_told_at_once_while_it_is_asked_for_anew() {
+        let asked = costly(Duration::ZERO);
         assert_eq!(get(&asked, || async { Ok(1) }).await, (Some(1), None));
-        asked.forget();
         let began = tokio::time::Instant::now();
+        std::thread::sleep(Duration::from_millis(1));
         assert_eq!(get(&asked, std::future::pending).await, (Some(1), None));
         assert_eq!(began.elapsed(), Duration::ZERO);
-        // But one that stands still is none.
-        let old = Instant::now().checked_sub(OUTDATED).unwrap();
+        // But not after a change, and a costly one that stands still is none.
+        asked.forget();
+        let (_, failure) = get(&asked, std::future::pending).await;
+        assert!(failure.is_some());
+        asked.lock().is_forgotten = false;
+        let old = Instant::now().checked_sub(LONG).unwrap();
         asked.lock().value.as_mut().unwrap().0 = old;
         assert_eq!(get(&asked, std::future::pending).await.0, None);
     }

@@ -28,16 +28,26 @@ use tokio::runtime::Handle;
 
 use self::state::{Attention, State};
 use self::view::{DeviceCounts, FleetRow, IntegrationView, Known};
-use super::asked::{Asked, Told};
+use super::asked::{Asked, Terms, Told};
 use super::{ActorName, ActorStatus, Board};
 use crate::clock::Clock;
 use crate::device::{FreshnessCounts, IntegrationId};
 use crate::store::{Store, StoreError, UnreadableRow};
 
-/// Rows are read again after this.
-const ROWS_HOLD: Duration = Duration::from_secs(2);
-/// Devices are counted again after this; where counting takes long, later.
-const COUNTS_HOLD: Duration = Duration::from_secs(10);
+/// Rows, which are read anew behind a page that is looked at again and again.
+const ROWS: Terms = Terms {
+    holds: Duration::from_secs(2),
+    serves: Duration::from_secs(10),
+    patience: Duration::from_secs(2),
+    is_costly: false,
+};
+/// Counts of devices: every row is read for them, and a page can do without for a moment.
+const COUNTS: Terms = Terms {
+    holds: Duration::from_secs(10),
+    serves: Duration::from_secs(900),
+    patience: Duration::from_millis(300),
+    is_costly: true,
+};
 /// However many look, it is put together so often.
 const SNAPSHOT_HOLDS: Duration = Duration::from_secs(1);
 
@@ -114,8 +124,8 @@ impl Fleet {
             board,
             clock,
             runtime,
-            rows: Asked::new(ROWS_HOLD),
-            counts: Asked::costly(COUNTS_HOLD),
+            rows: Asked::new(ROWS),
+            counts: Asked::new(COUNTS),
             last: Mutex::default(),
             changes: AtomicU64::new(0),
         }

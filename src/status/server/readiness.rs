@@ -7,12 +7,17 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use crate::status::asked::Asked;
+use crate::status::asked::{Asked, Terms};
 use crate::status::{ActorName, ActorState, Board};
 use crate::store::Store;
 
-/// An answer of the database holds for so long: however many ask, it is asked once a second.
-const HOLDS: Duration = Duration::from_secs(1);
+/// However many ask, the database is asked once a second.
+const CHECKS: Terms = Terms {
+    holds: Duration::from_secs(1),
+    serves: Duration::ZERO,
+    patience: Duration::from_secs(2),
+    is_costly: false,
+};
 
 /// What readiness is judged by.
 #[derive(Debug)]
@@ -43,7 +48,7 @@ impl Readiness {
             board,
             stopping,
             runtime,
-            database: Asked::new(HOLDS),
+            database: Asked::new(CHECKS),
         }
     }
 
