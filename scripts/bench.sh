@@ -9,6 +9,9 @@
 #   scripts/bench.sh curve     1k to 1M devices in one account; 1 to 10,000 accounts of 10 devices
 #   scripts/bench.sh run       10,000 accounts in one `carrier-sync run`: lateness, memory, idle CPU
 #   scripts/bench.sh processes 2,000 accounts shared by 1, 2 and 4 processes: shares, lateness, CPU
+#   scripts/bench.sh status [--devices N] [--rounds N]
+#                      the status server: snapshot and page of 10,000 integrations, a sync while somebody
+#                      asks, an idle service
 #
 # It builds the release, starts a Postgres and a simulated carrier of its own and removes them on the
 # way out. Needs Postgres 13 or newer and Python 3. What the figures mean: docs/performance.md.
@@ -31,7 +34,7 @@ command=compare devices=100000 rounds=5
 while [[ $# -gt 0 ]]; do
     case "$1" in
         -h | --help) usage && exit 0 ;;
-        compare | latency | memory | curve | run | processes) command="$1" && shift ;;
+        compare | latency | memory | curve | run | processes | status) command="$1" && shift ;;
         --devices | --rounds)
             [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || fail "$1 takes a number above 0"
             printf -v "${1#--}" '%s' "$2" && shift 2
@@ -50,13 +53,19 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# The limit first: building it leaves a carrier-sync behind that has the tests' features.
-limit="$(cargo bench --locked --no-run --bench limit --message-format=json-render-diagnostics |
-    python3 -c 'import json, sys
+# Where a benchmark's program is, built if need be.
+built() {
+    cargo bench --locked --no-run --bench "$1" --message-format=json-render-diagnostics |
+        python3 -c 'import json, sys
 for line in sys.stdin:
     made = json.loads(line)
-    if made.get("target", {}).get("name") == "limit" and made.get("executable"):
-        print(made["executable"])')"
+    if made.get("target", {}).get("name") == sys.argv[1] and made.get("executable"):
+        print(made["executable"])' "$1"
+}
+
+# These first: building them leaves a carrier-sync behind that has the tests' features.
+limit="$(built limit)"
+fleet="$(built fleet)"
 cargo build --release --locked
 target="$(cargo metadata --locked --no-deps --format-version 1 |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')"
@@ -73,4 +82,4 @@ printf '\n%s, %s cores, %s\n%s, fsync on\n' "$(uname -srm)" "$(nproc)" "$(date -
     "$("$POSTGRES_BIN/postgres" --version)"
 echo "scripts/bench.sh $command --devices $devices --rounds $rounds"
 PYTHONDONTWRITEBYTECODE=1 python3 "$root/scripts/bench/main.py" \
-    "$target/release/carrier-sync" "$limit" "$command" "$devices" "$rounds"
+    "$target/release/carrier-sync" "$limit" "$fleet" "$command" "$devices" "$rounds"

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 
 import many
+import status as served
 from database import Postgres, Sqlite
 from programs import Service, limit
 from table import progress, show, spread
@@ -21,10 +22,10 @@ LATENCY_SECONDS = 0.05
 class Bench:
     """The programs, the server, and a folder for everything that is thrown away."""
 
-    def __init__(self, program, limit_program):
+    def __init__(self, program, limit_program, fleet_program):
         self.home = Path(os.environ["BENCH_HOME"])
         self.service = Service(program, self.home)
-        self.limit_program = limit_program
+        self.limit_program, self.fleet_program = limit_program, fleet_program
 
     def postgres(self, name):
         psql = f"{os.environ['POSTGRES_BIN']}/psql"
@@ -244,8 +245,15 @@ def processes(bench, devices, rounds):
     many.processes(bench, 2_000, [1, 2, 4])
 
 
+def status(bench, devices, rounds):
+    served.fleet(bench, bench.fleet_program, 10_000, rounds)
+    served.sync(bench, bench.postgres("status_sync"), devices, rounds)
+    served.sync(bench, bench.sqlite("status_sync"), devices, rounds)
+    served.idle(bench, 1_000, min(rounds, 3))
+
+
 if __name__ == "__main__":
-    program, limit_program, command, devices, rounds = sys.argv[1:]
+    program, limit_program, fleet_program, command, devices, rounds = sys.argv[1:]
     commands = {"compare": compare, "latency": latency, "memory": memory, "curve": curve, "run": run,
-                "processes": processes}
-    commands[command](Bench(program, limit_program), int(devices), int(rounds))
+                "processes": processes, "status": status}
+    commands[command](Bench(program, limit_program, fleet_program), int(devices), int(rounds))

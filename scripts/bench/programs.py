@@ -168,3 +168,9 @@ def peak_mb(pid):
     """The most memory a running process has held."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) / 1024
+
+
+def resident_mb(pid):
+    """The memory a running process holds."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) / 1024
