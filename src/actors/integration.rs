@@ -116,6 +116,8 @@ impl IntegrationActor {
             ctx.cancel_future(timer);
         }
         self.due = self.due.min(Instant::now());
+        let now = self.parts.clock.now();
+        self.post(|status| status.next_sync_at = Some(now));
         let slot = self.parts.slots.take(&self.parts.job).into_actor(self);
         self.queued = Some(ctx.spawn(slot.map(|slot, actor, ctx| {
             actor.queued = None;
