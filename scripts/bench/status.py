@@ -29,11 +29,12 @@ def fleet(bench, program, accounts, rounds):
     with bench.service.carrier(devices=many.DEVICES_EACH, accounts=accounts) as carrier:
         database = bench.postgres("status_fleet")
         many.connect(bench, database, carrier, accounts, minutes=600)
-    # Nothing is due: the rows say that every account was synced just now.
+    # Nothing is due: the rows say that every account was synced just now, and that some devices were not read. A sync
+    # that failed as a whole would be repeated soon after the start, and its cost be taken for the page's.
     database.sql(
         "UPDATE carrier_integrations SET last_sync_at = now(), last_success_at = now(),"
         " last_sync_status = 'success', display_name = 'Pumps and meters of ' || tenant_id",
-        "UPDATE carrier_integrations SET last_sync_status = 'error', last_sync_error ="
+        "UPDATE carrier_integrations SET last_sync_status = 'partial', last_sync_error ="
         f" '{TROUBLE}' WHERE right(id, 1)::int % 2 = 0",
         "UPDATE device_connections SET data_used_updated_at = now(), data_used_bytes = 1",
         "VACUUM ANALYZE",
