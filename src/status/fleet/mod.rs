@@ -108,6 +108,8 @@ pub struct Totals {
     pub by_outcome: BTreeMap<&'static str, u64>,
     /// Linked devices by the age of their usage; null until they have been counted.
     pub devices: Option<DeviceCounts>,
+    /// Why they have not been counted, or not anew; null: they have.
+    pub devices_note: Option<String>,
 }
 
 impl Fleet {
@@ -275,6 +277,7 @@ impl Snapshot {
             taken_at: now,
             totals: Totals {
                 unreadable: unreadable.len() as u64,
+                devices_note: counts.failure,
                 ..Totals::of(&integrations, counts.value.is_some())
             },
             unreadable,
@@ -302,6 +305,7 @@ impl Totals {
             by_attention: Attention::ALL.map(|it| (it.as_str(), 0)).into(),
             by_outcome: state::LastOutcome::ALL.map(|it| (it.as_str(), 0)).into(),
             devices: are_counted.then(DeviceCounts::default),
+            devices_note: None,
         };
         for view in integrations {
             *totals.by_state.entry(view.state.as_str()).or_default() += 1;

@@ -54,11 +54,8 @@ pub(super) async fn guarded(
 fn admit(answers: &Answers, request: &ServiceRequest) -> Result<Rights, Refusal> {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let (path, headers) = (request.path(), request.headers());
-    if path == LIVEZ {
-        return Ok(Rights { may_act: false });
-    }
     // Whoever logs in brings the token in the form.
-    if path == LOGIN {
+    if path == LIVEZ || path == LOGIN {
         return Ok(Rights { may_act: false });
     }
     let has_session = answers.sessions.has(headers);
@@ -75,7 +72,8 @@ fn admit(answers: &Answers, request: &ServiceRequest) -> Result<Rights, Refusal>
         return Ok(Rights { may_act: false });
     }
     if let Some(given) = headers.get(AUTHORIZATION) {
-        return match answers.guard.judge(caller(request), Some(given.as_bytes())) {
+        let caller = request.peer_addr().map(|address| address.ip());
+        return match answers.guard.judge(caller, Some(given.as_bytes())) {
             Verdict::Welcome => Ok(Rights { may_act: true }),
             Verdict::TooMany => Err(Refusal::TooMany),
             Verdict::Refused => Err(Refusal::NoToken),
@@ -144,10 +142,6 @@ fn is_own_name(host: &str) -> bool {
     is_localhost || name.parse::<IpAddr>().is_ok()
 }
 
-pub(super) fn caller(request: &ServiceRequest) -> Option<IpAddr> {
-    request.peer_addr().map(|address| address.ip())
-}
-
 fn refuse(request: &ServiceRequest, refusal: Refusal) -> HttpResponse {
     let page = wants_page(request.request());
     match refusal {
@@ -163,7 +157,7 @@ fn refuse(request: &ServiceRequest, refusal: Refusal) -> HttpResponse {
     }
 }
 
-pub(super) fn too_many() -> HttpResponse {
+fn too_many() -> HttpResponse {
     HttpResponse::TooManyRequests()
         .insert_header(("Retry-After", "60"))
         .json(json!({ "error": "too many wrong tokens; try again in a minute" }))

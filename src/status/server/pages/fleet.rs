@@ -99,7 +99,7 @@ fn figures(snapshot: &Snapshot) -> Markup {
     html! {
         section.card id="figures" data-live aria-label="Devices by the age of their usage" {
             @match snapshot.totals.devices {
-                None => p.soft { "The devices are being counted." },
+                None => p.soft { "The devices have not been counted yet." },
                 Some(devices) => {
                     dl.figures {
                         (figure("fresh", "fresh", devices.fresh))
@@ -111,6 +111,7 @@ fn figures(snapshot: &Snapshot) -> Markup {
                         ". Stale: usage was read more than three intervals ago." }
                 }
             }
+            @if let Some(note) = &snapshot.totals.devices_note { p.soft { "Counting fails: " (note) } }
         }
     }
 }
