@@ -8,6 +8,7 @@ pub mod freshness;
 mod linked;
 
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -59,12 +60,14 @@ fn check_id(kind: &'static str, text: &str) -> Result<(), InvalidId> {
     Ok(())
 }
 
+// Tenants and integrations are named again and again, so copies share their text; of devices there are many, each
+// named once, and a count of copies would cost each of them 16 bytes.
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+    ($(#[$doc:meta])* $name:ident($text:ty), $kind:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         #[serde(transparent)]
-        pub struct $name(Box<str>);
+        pub struct $name($text);
 
         impl $name {
             /// Reads an id as stored; the text is kept to the letter.
@@ -113,22 +116,22 @@ macro_rules! id {
 
 id!(
     /// A customer of the platform: `tenants.tenant_id`.
-    TenantId,
+    TenantId(Arc<str>),
     "tenant_id"
 );
 id!(
     /// One account of a tenant at a carrier: `carrier_integrations.id`.
-    IntegrationId,
+    IntegrationId(Arc<str>),
     "integration id"
 );
 id!(
     /// A device's name in the fleet's own database: `device_connections.device_id`.
-    DeviceId,
+    DeviceId(Box<str>),
     "device_id"
 );
 id!(
     /// A device's name at its carrier: `device_connections.carrier_device_id`.
-    CarrierDeviceId,
+    CarrierDeviceId(Box<str>),
     "carrier_device_id"
 );
 

@@ -1,7 +1,7 @@
 //! One snapshot per actor, and what has been counted, kept where an actor's death does not take it along.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
@@ -10,10 +10,13 @@ use super::health;
 use super::metrics::Metrics;
 use super::summary::Summary;
 
+type Actors = BTreeMap<ActorName, Arc<ActorStatus>>;
+
 /// Every actor's snapshot.
 #[derive(Debug)]
 pub struct Board {
-    actors: Mutex<BTreeMap<ActorName, ActorStatus>>,
+    /// Shared with whoever looks, so that a look is soon over; one that is held is copied by the next post.
+    actors: Mutex<Actors>,
     /// With more integrations than this, those that are well are told in sum.
     max_told: usize,
     /// What has been counted.
@@ -46,10 +49,10 @@ impl Board {
                     since,
                     ..ActorStatus::default()
                 };
-                actors.insert(name.clone(), status);
+                actors.insert(name.clone(), Arc::new(status));
             }
             let is_crowd = integrations(&actors) > self.max_told;
-            let Some(status) = actors.get_mut(name) else {
+            let Some(status) = actors.get_mut(name).map(Arc::make_mut) else {
                 return;
             };
             let before = status.state;
@@ -78,15 +81,15 @@ impl Board {
     /// One actor's snapshot.
     #[must_use]
     pub fn get(&self, name: &ActorName) -> Option<ActorStatus> {
-        self.lock().get(name).cloned()
+        self.lock().get(name).map(|status| (**status).clone())
     }
 
     /// Every snapshot, the supervisor first, then the writer, then integrations by id.
     #[must_use]
-    pub fn snapshot(&self) -> Vec<(ActorName, ActorStatus)> {
+    pub fn snapshot(&self) -> Vec<(ActorName, Arc<ActorStatus>)> {
         self.lock()
             .iter()
-            .map(|(name, status)| (name.clone(), status.clone()))
+            .map(|(name, status)| (name.clone(), Arc::clone(status)))
             .collect()
     }
 
@@ -104,7 +107,7 @@ impl Board {
                         || !matches!(name, ActorName::Integration(_))
                         || !status.state.is_well()
                 })
-                .map(|(name, status)| (name.clone(), status.clone()))
+                .map(|(name, status)| (name.clone(), Arc::clone(status)))
                 .collect();
             (
                 told,
@@ -119,13 +122,13 @@ impl Board {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ActorName, ActorStatus>> {
+    fn lock(&self) -> MutexGuard<'_, Actors> {
         // A snapshot is replaced field by field by its own actor; a panic leaves at worst an old one.
         self.actors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn integrations(actors: &BTreeMap<ActorName, ActorStatus>) -> usize {
+fn integrations(actors: &Actors) -> usize {
     let others = [ActorName::Supervisor, ActorName::Writer];
     actors.len()
         - others
@@ -134,11 +137,33 @@ fn integrations(actors: &BTreeMap<ActorName, ActorStatus>) -> usize {
             .count()
 }
 
-fn integration_statuses(
-    actors: &BTreeMap<ActorName, ActorStatus>,
-) -> impl Iterator<Item = &ActorStatus> {
+fn integration_statuses(actors: &Actors) -> impl Iterator<Item = &ActorStatus> {
     actors
         .iter()
         .filter(|(name, _)| matches!(name, ActorName::Integration(_)))
-        .map(|(_, status)| status)
+        .map(|(_, status)| &**status)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::status::ActorState;
+
+    /// A page may be put together for as long as it takes: nobody waits for it, and what it holds stands still.
+    #[test]
+    fn whoever_looks_keeps_what_there_was_and_holds_nobody_up() {
+        let board = Board::new(0);
+        let post = |state| {
+            board.update(&ActorName::Writer, DateTime::UNIX_EPOCH, |it| {
+                it.state = state
+            })
+        };
+        post(ActorState::Syncing);
+        let looked = board.snapshot();
+        post(ActorState::BackingOff);
+        let now = board.get(&ActorName::Writer).unwrap();
+        assert_eq!(now.state, ActorState::BackingOff);
+        assert_eq!(looked[0].1.state, ActorState::Syncing);
+    }
 }

@@ -1,21 +1,34 @@
 //! What the board's actors are doing, as Prometheus reads it: made anew whenever someone asks. No label grows with
 //! devices; with integrations only up to a bound.
 
-use prometheus::{GaugeVec, IntGaugeVec, Opts, Registry};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use prometheus::{GaugeVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::actor::{ActorName, ActorState, ActorStatus};
 use super::metrics::registered;
+use crate::device::freshness::fresh_since;
 use crate::device::{Freshness, FreshnessCounts, IntegrationId};
 use crate::integration::Outcome;
+
+const LAST_OUTCOMES: [Option<Outcome>; 4] = [
+    None,
+    Some(Outcome::Success),
+    Some(Outcome::Partial),
+    Some(Outcome::Error),
+];
 
 /// An integration and its snapshot.
 type Integration<'a> = (&'a IntegrationId, &'a ActorStatus);
 
-/// The board's figures, in families of this moment.
+/// The board's figures, in families of `now`.
 pub(super) fn of(
-    actors: &[(ActorName, ActorStatus)],
+    actors: &[(ActorName, Arc<ActorStatus>)],
     devices: Option<FreshnessCounts>,
     max_integrations: usize,
+    now: DateTime<Utc>,
 ) -> Registry {
     let registry = Registry::new();
     if let Some(devices) = devices {
@@ -24,13 +37,15 @@ pub(super) fn of(
     let integrations: Vec<Integration<'_>> = actors
         .iter()
         .filter_map(|(name, status)| match name {
-            ActorName::Integration(id) => Some((id, status)),
+            ActorName::Integration(id) => Some((id, &**status)),
             ActorName::Supervisor | ActorName::Writer => None,
         })
         .collect();
     restarts(&registry, actors);
     single_actors(&registry, actors);
     in_sum(&registry, &integrations);
+    late(&registry, &integrations, now);
+    least_calls_left(&registry, &integrations);
     if integrations.len() <= max_integrations {
         one_by_one(&registry, &integrations);
     }
@@ -58,7 +73,7 @@ fn by_freshness(registry: &Registry, devices: FreshnessCounts) {
     }
 }
 
-fn restarts(registry: &Registry, actors: &[(ActorName, ActorStatus)]) {
+fn restarts(registry: &Registry, actors: &[(ActorName, Arc<ActorStatus>)]) {
     let restarts = counts(
         registry,
         "carrier_sync_actor_restarts",
@@ -72,7 +87,7 @@ fn restarts(registry: &Registry, actors: &[(ActorName, ActorStatus)]) {
 }
 
 /// The supervisor and the writer, of which there is one each: a rule can name them.
-fn single_actors(registry: &Registry, actors: &[(ActorName, ActorStatus)]) {
+fn single_actors(registry: &Registry, actors: &[(ActorName, Arc<ActorStatus>)]) {
     let states = counts(
         registry,
         "carrier_sync_actor_state",
@@ -124,17 +139,72 @@ fn in_sum(registry: &Registry, integrations: &[Integration<'_>]) {
         "Linked devices at the last look, and those of them that the present or last sync has read.",
         &["what"],
     );
-    for state in ActorState::ALL {
-        states.with_label_values(&[state.as_str()]).set(0);
-    }
+    // Each looked up once: there may be ten thousand integrations.
+    let states = ActorState::ALL.map(|it| (it, states.with_label_values(&[it.as_str()])));
+    let outcomes = LAST_OUTCOMES.map(|it| {
+        let word = it.map_or("never", Outcome::as_str);
+        (it, outcomes.with_label_values(&[word]))
+    });
+    let [linked, synced] = ["linked", "synced"].map(|what| devices.with_label_values(&[what]));
     for (_, status) in integrations {
-        states.with_label_values(&[status.state.as_str()]).inc();
-        let outcome = status.last_outcome.map_or("never", Outcome::as_str);
-        outcomes.with_label_values(&[outcome]).inc();
-        for (what, count) in [("linked", status.devices), ("synced", status.synced)] {
-            devices.with_label_values(&[what]).add(signed(count));
+        count(&states, status.state);
+        count(&outcomes, status.last_outcome);
+        linked.add(signed(status.devices));
+        synced.add(signed(status.synced));
+    }
+}
+
+fn count<T: PartialEq>(gauges: &[(T, IntGauge)], value: T) {
+    if let Some((_, gauge)) = gauges.iter().find(|(it, _)| *it == value) {
+        gauge.inc();
+    }
+}
+
+/// Where integrations are not named, an alert still sees that one of them is late.
+fn late(registry: &Registry, integrations: &[Integration<'_>], now: DateTime<Utc>) {
+    let late = IntGauge::new(
+        "carrier_sync_integrations_late",
+        "Integrations whose last successful sync is more than three intervals and ten minutes ago.",
+    );
+    let is_late = |status: &ActorStatus| {
+        let minutes = i64::try_from(status.interval?.as_secs() / 60).ok()?;
+        Some(status.last_success_at? < fresh_since(now, minutes))
+    };
+    let count = integrations
+        .iter()
+        .filter(|(_, it)| is_late(it) == Some(true));
+    registered(registry, late).set(signed(count.count()));
+}
+
+/// Where integrations are not named, an alert still sees that one of them has hardly any calls left.
+fn least_calls_left(registry: &Registry, integrations: &[Integration<'_>]) {
+    let family = counts(
+        registry,
+        "carrier_sync_least_calls_left",
+        "The least that the budget of calls of any of a carrier's integrations had left after its last sync.",
+        &["carrier", "budget"],
+    );
+    let mut least: BTreeMap<[&str; 2], u64> = BTreeMap::new();
+    for (_, status) in integrations {
+        let carrier = status.carrier.as_deref().unwrap_or("");
+        for (budget, left) in budgets(status) {
+            if let Some(left) = left {
+                let least = least.entry([carrier, budget]).or_insert(left);
+                *least = left.min(*least);
+            }
         }
     }
+    for (labels, left) in least {
+        let left = i64::try_from(left).unwrap_or(i64::MAX);
+        family.with_label_values(&labels).set(left);
+    }
+}
+
+fn budgets(status: &ActorStatus) -> [(&'static str, Option<u64>); 2] {
+    [
+        ("day", status.calls_left_today),
+        ("month", status.calls_left_this_month),
+    ]
 }
 
 /// The families that name an integration.
@@ -203,10 +273,7 @@ fn one_by_one(registry: &Registry, integrations: &[Integration<'_>]) {
         let interval = status.interval.map(|time| time.as_secs_f64());
         set(&families.interval, &who, interval);
         set(&families.devices, &who, Some(status.devices as f64));
-        for (budget, left) in [
-            ("day", status.calls_left_today),
-            ("month", status.calls_left_this_month),
-        ] {
+        for (budget, left) in budgets(status) {
             let left = left.map(|left| left as f64);
             set(&families.calls_left, &with(budget), left);
         }

@@ -1,8 +1,10 @@
 //! What is counted and measured when it happens, as Prometheus reads it; what is, is `gauges.rs`'s. No label grows
 //! with integrations or devices.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use prometheus::core::Collector;
 use prometheus::{
     CounterVec, Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
@@ -241,17 +243,18 @@ impl Metrics {
         writes.batch_rows.observe(rows as f64);
     }
 
-    /// Everything, with what `actors` have said last; up to `max_integrations` of them one by one, beyond it
+    /// Everything, with what `actors` have said last, as it is `now`; up to `max_integrations` of them one by one, beyond it
     /// none.
     #[must_use]
     pub fn text(
         &self,
-        actors: &[(ActorName, ActorStatus)],
+        actors: &[(ActorName, Arc<ActorStatus>)],
         devices: Option<FreshnessCounts>,
         max_integrations: usize,
+        now: DateTime<Utc>,
     ) -> String {
         let mut families = self.registry.gather();
-        families.extend(gauges::of(actors, devices, max_integrations).gather());
+        families.extend(gauges::of(actors, devices, max_integrations, now).gather());
         families.sort_by(|a, b| a.name().cmp(b.name()));
         let mut text = Vec::new();
         sound(TextEncoder::new().encode(&families, &mut text));
@@ -262,11 +265,15 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use chrono::TimeDelta;
+
     use super::*;
     use crate::device::{IntegrationId, TenantId};
     use crate::status::ActorState;
 
-    fn integration(number: usize, state: ActorState) -> (ActorName, ActorStatus) {
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn integration(number: usize, state: ActorState) -> (ActorName, Arc<ActorStatus>) {
         let id = IntegrationId::parse(&format!("i{number}")).unwrap();
         let status = ActorStatus {
             state,
@@ -275,9 +282,13 @@ mod tests {
             devices: 10,
             synced: 7,
             restarts: 1,
+            interval: Some(Duration::from_secs(3_600)),
+            // The first is late by a minute, the second by none.
+            last_success_at: Some(NOW - TimeDelta::minutes(192 - number as i64)),
+            calls_left_today: Some(100 * number as u64),
             ..ActorStatus::default()
         };
-        (ActorName::Integration(id), status)
+        (ActorName::Integration(id), Arc::new(status))
     }
 
     #[track_caller]
@@ -312,7 +323,7 @@ mod tests {
             ..ActorStatus::default()
         };
         let actors = [
-            (ActorName::Writer, backing_off),
+            (ActorName::Writer, Arc::new(backing_off)),
             integration(1, ActorState::Idle),
             integration(2, ActorState::Parked),
         ];
@@ -321,7 +332,7 @@ mod tests {
             stale: 2,
             never: 1,
         };
-        let text = metrics.text(&actors, Some(devices), 2);
+        let text = metrics.text(&actors, Some(devices), 2, NOW);
         assert_tells(
             &text,
             &[
@@ -344,6 +355,9 @@ mod tests {
                 "carrier_sync_integrations{state=\"parked\"} 1",
                 "carrier_sync_integrations{state=\"syncing\"} 0",
                 "carrier_sync_integrations_last_outcome{outcome=\"never\"} 2",
+                "carrier_sync_integrations_last_outcome{outcome=\"success\"} 0",
+                "carrier_sync_integrations_late 1",
+                "carrier_sync_least_calls_left{budget=\"day\",carrier=\"hologram\"} 100",
                 "carrier_sync_devices{what=\"linked\"} 20",
                 "carrier_sync_devices{what=\"synced\"} 14",
                 "carrier_sync_devices_by_freshness{freshness=\"fresh\"} 5",
@@ -359,7 +373,7 @@ mod tests {
     #[test]
     fn of_many_integrations_none_is_told_one_by_one() {
         let actors: Vec<_> = (0..3).map(|n| integration(n, ActorState::Idle)).collect();
-        let text = Metrics::default().text(&actors, None, 2);
+        let text = Metrics::default().text(&actors, None, 2, NOW);
         assert!(!text.contains("integration=\""), "{text}");
         // Not counted is not zero.
         assert!(!text.contains("by_freshness"), "{text}");

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use carrier_sync::app::App;
-use carrier_sync::device::IntegrationId;
+use carrier_sync::device::{IntegrationId, TenantId};
 use carrier_sync::status::control::{Control, NotDone, SyncAsked};
+use carrier_sync::status::fleet::view::IntegrationView;
 use carrier_sync::status::server::{Readiness, ServerParts};
 use carrier_sync::status::{ActorName, ActorState, Board, Fleet, StatusServer};
+use carrier_sync::store::{IntegrationChange, NewIntegration};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -162,4 +164,59 @@ fn while_the_database_is_away_the_page_tells_what_the_actors_say() {
     let metrics = get(address, "/metrics");
     assert!(metrics.contains("carrier_sync_integrations{state=\"backing_off\"} 1"));
     assert!(!metrics.contains("by_freshness{"), "{metrics}");
+}
+
+/// Rows and actors are matched by id: none of either is told twice, or with another's words.
+#[test]
+fn rows_without_actors_and_actors_without_rows_are_told_beside_those_that_have_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = fleet::sqlite_url(&folder);
+    let service = Runtime::new().unwrap();
+    let _in = service.enter();
+    let app = fleet::app(&url, &[]);
+    service.block_on(app.store.migrate(None)).unwrap();
+    for (id, carrier) in [("B", "1nce"), ("a", "emnify"), ("d", "hologram")] {
+        let new = NewIntegration {
+            id: Some(IntegrationId::parse(id).unwrap()),
+            tenant_id: TenantId::parse("acme").unwrap(),
+            carrier_name: carrier.to_owned(),
+            fields: IntegrationChange::default(),
+        };
+        service.block_on(app.store.add_integration(&new)).unwrap();
+    }
+    let board = Arc::new(Board::new(10));
+    for (id, carrier) in [("a", "emnify"), ("c", "telnyx"), ("e", "soracom")] {
+        let name = ActorName::Integration(IntegrationId::parse(id).unwrap());
+        board.update(&name, app.clock.now(), |status| {
+            status.carrier = Some(carrier.to_owned());
+            status.calls_made = 7;
+        });
+    }
+    let fleet = Fleet::new(
+        Arc::clone(&app.store),
+        board,
+        Arc::clone(&app.clock),
+        service.handle().clone(),
+    );
+    let snapshot = service.block_on(fleet.snapshot());
+    let told = |view: &IntegrationView| {
+        let tenant = view.tenant_id.as_ref().map(TenantId::as_str);
+        let tenant = tenant.unwrap_or("-");
+        let calls = view.calls.map_or(0, |calls| calls.made);
+        format!("{} {} {tenant} {calls}", view.id, view.carrier)
+    };
+    assert_eq!(
+        snapshot.integrations.iter().map(told).collect::<Vec<_>>(),
+        [
+            "B 1nce acme 0",
+            "a emnify acme 7",
+            "c telnyx - 7",
+            "d hologram acme 0",
+            "e soracom - 7"
+        ]
+    );
+    for view in &snapshot.integrations {
+        let found = snapshot.integration(view.id.as_str()).unwrap();
+        assert_eq!(found.id, view.id);
+    }
 }

@@ -18,7 +18,7 @@ pub mod query;
 pub mod state;
 pub mod view;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -54,6 +54,7 @@ const SNAPSHOT_HOLDS: Duration = Duration::from_secs(1);
 /// What the database says of the integrations.
 #[derive(Debug)]
 struct Rows {
+    /// By id.
     readable: Vec<FleetRow>,
     unreadable: Vec<UnreadableRow>,
 }
@@ -206,7 +207,9 @@ impl Fleet {
             async move {
                 let rows = store.all_integrations().await;
                 let (readable, unreadable) = rows.map_err(|e| e.to_string())?;
-                let readable = readable.into_iter().map(FleetRow::from).collect();
+                let mut readable: Vec<_> = readable.into_iter().map(FleetRow::from).collect();
+                // As the board is: a database may sort in another way.
+                readable.sort_unstable_by(|a, b| a.id.cmp(&b.id));
                 Ok(Rows {
                     readable,
                     unreadable,
@@ -244,31 +247,20 @@ impl Fleet {
 impl Snapshot {
     fn of(
         (rows, counts): (Told<Rows>, Told<Counts>),
-        actors: &[(ActorName, ActorStatus)],
+        actors: &[(ActorName, Arc<ActorStatus>)],
         now: DateTime<Utc>,
     ) -> Self {
-        let actors: HashMap<_, _> = actors
-            .iter()
-            .filter_map(|(name, status)| match name {
-                ActorName::Integration(id) => Some((id, status)),
-                ActorName::Supervisor | ActorName::Writer => None,
-            })
-            .collect();
         let told = rows.value.as_deref();
-        let rows_known = told.map_or(&[][..], |rows| &rows.readable);
         let unreadable = told.map_or_else(Vec::new, |rows| rows.unreadable.clone());
-        let by_id: HashMap<_, _> = rows_known.iter().map(|row| (&row.id, row)).collect();
-        // An actor whose row is not there: the database has not been read, or the row has just been removed.
-        let ids: BTreeSet<_> = by_id.keys().chain(actors.keys()).copied().collect();
-        let integrations: Vec<_> = ids
-            .into_iter()
-            .map(|id| {
-                let devices = counts.value.as_ref();
+        let counted = counts.value.as_deref();
+        let integrations: Vec<_> = by_id(told.map_or(&[], |rows| &rows.readable), actors)
+            .map(|(id, row, actor)| {
+                let devices = counted.map(|counts| counts.get(id).copied().unwrap_or_default());
                 let known = Known {
                     id,
-                    row: by_id.get(id).copied(),
-                    actor: actors.get(id).copied(),
-                    devices: devices.map(|counts| counts.get(id).copied().unwrap_or_default()),
+                    row,
+                    actor,
+                    devices,
                 };
                 IntegrationView::of(known, now)
             })
@@ -278,7 +270,7 @@ impl Snapshot {
             totals: Totals {
                 unreadable: unreadable.len() as u64,
                 devices_note: counts.failure,
-                ..Totals::of(&integrations, counts.value.is_some())
+                ..Totals::of(&integrations, counted.is_some())
             },
             unreadable,
             integrations,
@@ -326,6 +318,39 @@ impl Totals {
         }
         totals
     }
+}
+
+/// Rows with their actors, both of which are sorted by id. An actor may have no row: the database has not been read, or
+/// the row has just been removed.
+fn by_id<'a>(
+    rows: &'a [FleetRow],
+    actors: &'a [(ActorName, Arc<ActorStatus>)],
+) -> impl Iterator<
+    Item = (
+        &'a IntegrationId,
+        Option<&'a FleetRow>,
+        Option<&'a ActorStatus>,
+    ),
+> {
+    let mut rows = rows.iter().peekable();
+    let mut actors = actors
+        .iter()
+        .filter_map(|(name, status)| match name {
+            ActorName::Integration(id) => Some((id, &**status)),
+            ActorName::Supervisor | ActorName::Writer => None,
+        })
+        .peekable();
+    std::iter::from_fn(move || {
+        let row_id = rows.peek().map(|row| &row.id);
+        let actor_id = actors.peek().map(|(id, _)| *id);
+        let id = match (row_id, actor_id) {
+            (Some(row), Some(actor)) => row.min(actor),
+            (row, actor) => row.or(actor)?,
+        };
+        let row = rows.next_if(|row| row.id == *id);
+        let actor = actors.next_if(|(actor, _)| *actor == id);
+        Some((id, row, actor.map(|(_, status)| status)))
+    })
 }
 
 fn sum(counts: impl Iterator<Item = FreshnessCounts>) -> FreshnessCounts {

@@ -241,8 +241,8 @@ mod tests {
     #[test]
     fn only_what_is_asked_for_is_found() {
         let mut all = fleet();
-        all[7].carrier = "1nce".to_owned();
-        all[7].name = Some("Pumps SOUTH".to_owned());
+        all[7].carrier = "1nce".into();
+        all[7].name = Some("Pumps SOUTH".into());
         let found = |filter: IntegrationFilter| page(&all, &filter, Order::Id, None, 100).found;
         let filter = IntegrationFilter::default;
         let some = |text: &str| Some(text.to_owned());

@@ -1,5 +1,9 @@
 //! One integration as people and their programs read it: its row and its actor's last word, put together. Holds no
 //! secret. Pure.
+//!
+//! Ten thousand are put together at each look, so what a row says is shared with it.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -14,15 +18,15 @@ use crate::status::ActorStatus;
 pub(super) struct FleetRow {
     pub(super) id: IntegrationId,
     tenant_id: TenantId,
-    carrier: String,
-    name: Option<String>,
+    carrier: Arc<str>,
+    name: Option<Arc<str>>,
     enabled: bool,
     sync_enabled: bool,
     interval_minutes: i64,
     last_sync_at: Option<DateTime<Utc>>,
     last_success_at: Option<DateTime<Utc>>,
     last_outcome: LastOutcome,
-    last_error: Option<String>,
+    last_error: Option<Arc<str>>,
 }
 
 impl From<IntegrationRow> for FleetRow {
@@ -30,15 +34,15 @@ impl From<IntegrationRow> for FleetRow {
         Self {
             id: row.id,
             tenant_id: row.tenant_id,
-            carrier: row.carrier_name,
-            name: row.display_name,
+            carrier: row.carrier_name.into(),
+            name: row.display_name.map(Into::into),
             enabled: row.enabled,
             sync_enabled: row.sync_enabled,
             interval_minutes: row.sync_interval_minutes,
             last_sync_at: row.last_sync_at,
             last_success_at: row.last_success_at,
             last_outcome: LastOutcome::parse(&row.last_sync_status),
-            last_error: row.last_sync_error,
+            last_error: row.last_sync_error.map(Into::into),
         }
     }
 }
@@ -54,15 +58,18 @@ pub struct IntegrationView {
     #[schema(value_type = Option<String>)]
     pub tenant_id: Option<TenantId>,
     /// Its carrier, as its row names it.
-    pub carrier: String,
+    #[schema(value_type = String)]
+    pub carrier: Arc<str>,
     /// What its operator calls it.
-    pub name: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub name: Option<Arc<str>>,
     /// What it is doing.
     pub state: State,
     /// Whether a person must look at it.
     pub attention: Attention,
     /// Why, in words.
-    pub reason: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub reason: Option<Arc<str>>,
     /// What that person can do.
     pub advice: Option<String>,
     /// How its last sync ended.
@@ -163,17 +170,16 @@ impl IntegrationView {
             .or_else(|| actor.and_then(interval_minutes));
         let since = interval_minutes.map_or(DateTime::<Utc>::MIN_UTC, |it| fresh_since(now, it));
         let attention = Attention::of(state, last_outcome, last_success_at, since);
-        let from_row = |field: fn(&FleetRow) -> Option<String>| row.and_then(field);
         Self {
             id: id.clone(),
             tenant_id: row
                 .map(|row| row.tenant_id.clone())
                 .or_else(|| actor.and_then(|actor| actor.tenant_id.clone())),
             carrier: row
-                .map(|row| row.carrier.clone())
-                .or_else(|| actor.and_then(|actor| actor.carrier.clone()))
+                .map(|row| Arc::clone(&row.carrier))
+                .or_else(|| actor.and_then(|actor| Some(actor.carrier.as_deref()?.into())))
                 .unwrap_or_default(),
-            name: from_row(|row| row.name.clone()),
+            name: row.and_then(|row| row.name.clone()),
             state,
             attention,
             reason: reason(known, state, attention),
@@ -215,21 +221,20 @@ fn last_outcome(row: Option<&FleetRow>, actor: Option<&ActorStatus>) -> LastOutc
     of_actor.or(of_row).unwrap_or(LastOutcome::Never)
 }
 
-fn reason(known: Known<'_>, state: State, attention: Attention) -> Option<String> {
-    let of_actor = known.actor.and_then(|actor| actor.reason.clone());
-    let of_row = known.row.and_then(|row| row.last_error.clone());
+fn reason(known: Known<'_>, state: State, attention: Attention) -> Option<Arc<str>> {
+    let of_actor = || Some(Arc::from(known.actor?.reason.as_deref()?));
+    let of_row = || known.row.and_then(|row| row.last_error.clone());
     match (state, attention) {
-        (State::Paused, _) => Some("its timer is switched off".to_owned()),
-        (State::Disabled, _) => Some("it is switched off".to_owned()),
-        (_, Attention::Late) => Some(
-            of_actor
-                .unwrap_or_else(|| "its last success is more than three intervals ago".to_owned()),
-        ),
-        (State::Elsewhere, Attention::Well) => {
-            Some("another process syncs it, or this one has not taken it up yet".to_owned())
+        (State::Paused, _) => Some("its timer is switched off".into()),
+        (State::Disabled, _) => Some("it is switched off".into()),
+        (_, Attention::Late) => {
+            of_actor().or_else(|| Some("its last success is more than three intervals ago".into()))
         }
-        (_, Attention::Well) => of_actor,
-        _ => of_actor.or(of_row),
+        (State::Elsewhere, Attention::Well) => {
+            Some("another process syncs it, or this one has not taken it up yet".into())
+        }
+        (_, Attention::Well) => of_actor(),
+        _ => of_actor().or_else(of_row),
     }
 }
 

@@ -144,9 +144,10 @@ async fn readyz(answers: web::Data<Answers>) -> HttpResponse {
 async fn metrics(answers: web::Data<Answers>) -> HttpResponse {
     let board = answers.fleet.board();
     let devices = answers.fleet.devices().await;
+    let (actors, now) = (board.snapshot(), answers.fleet.now());
     let text = board
         .metrics
-        .text(&board.snapshot(), devices, answers.max_integrations);
+        .text(&actors, devices, answers.max_integrations, now);
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, METRICS))
         .body(text)
