@@ -45,7 +45,7 @@ const ROWS: Terms = Terms {
 const COUNTS: Terms = Terms {
     holds: Duration::from_secs(10),
     serves: Duration::from_secs(900),
-    patience: Duration::from_millis(300),
+    patience: Duration::from_millis(100),
     is_costly: true,
 };
 /// However many look, it is put together so often.

@@ -13,6 +13,7 @@ mod served;
 mod sessions;
 mod signals;
 mod status;
+mod watched;
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
