@@ -181,7 +181,7 @@ pub struct SecretReplacement {
 pub struct DeviceFilter {
     /// Only this tenant's.
     pub tenant_id: Option<TenantId>,
-    /// Only those linked to this integration.
+    /// Only those linked to this integration, by a name at its carrier: only these does its index hold.
     pub integration_id: Option<IntegrationId>,
     /// Only those that the operator's words are a part of: of the id, the name at the carrier or the ICCID,
     /// whatever the case of their letters.

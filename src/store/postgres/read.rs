@@ -192,7 +192,8 @@ async fn device_rows(
                 billing_cycle_source::text AS billing_cycle_source \
          FROM device_connections \
          WHERE ($1::text IS NULL OR tenant_id = $1) \
-           AND ($2::text IS NULL OR carrier_integration_id::text = $2) \
+           AND ($2::text IS NULL \
+                OR carrier_integration_id::text = $2 AND carrier_device_id IS NOT NULL) \
            AND ($3::text IS NULL OR (tenant_id, device_id) > ($3, $4)) \
            AND ($6::text IS NULL OR greatest(strpos(lower(device_id::text), $6), \
                     strpos(lower(carrier_device_id::text), $6), strpos(lower(sim_iccid::text), $6)) > 0) \

@@ -169,7 +169,8 @@ async fn device_rows(
                 CAST(data_used_mb AS REAL) AS data_used_mb, \
                 data_used_updated_at, billing_cycle_start, billing_cycle_end, billing_cycle_source \
          FROM device_connections \
-         WHERE (?1 IS NULL OR tenant_id = ?1) AND (?2 IS NULL OR carrier_integration_id = ?2) \
+         WHERE (?1 IS NULL OR tenant_id = ?1) \
+           AND (?2 IS NULL OR carrier_integration_id = ?2 AND carrier_device_id IS NOT NULL) \
            AND (?3 IS NULL OR (tenant_id, device_id) > (?3, ?4)) \
            AND (?6 IS NULL OR instr(lower(device_id), ?6) > 0 \
                 OR instr(lower(carrier_device_id), ?6) > 0 OR instr(lower(sim_iccid), ?6) > 0) \

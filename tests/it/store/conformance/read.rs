@@ -122,6 +122,12 @@ pub async fn devices_are_listed_in_pages_without_gap_or_repetition(fleet: &Fleet
         ..only
     };
     assert_eq!(fleet.admin.devices(&only).await.unwrap().len(), 12);
+    // Without a name at the carrier it is linked to no account.
+    let unlink = "UPDATE device_connections SET carrier_device_id = NULL \
+                  WHERE tenant_id = 'u' AND device_id = 'd0003'";
+    fleet.execute(unlink).await;
+    assert_eq!(fleet.admin.devices(&only).await.unwrap().len(), 11);
+    assert_eq!(fleet.devices("u").await.len(), 12);
     let none = DeviceFilter {
         tenant_id: Some(tenant("nobody")),
         after: None,
