@@ -144,7 +144,10 @@ fn one_integration_is_told_with_its_runs_and_devices_and_no_secret() {
         told["runs"][0]["failed"] == 1 && told["integration"]["state"] == "needs_credentials"
     });
     assert_eq!(told["integration"]["tenant_id"], TENANT);
-    assert_eq!(told["runs"][0]["failures"][0]["device_id"], "pump <7>");
+    let failure = &told["runs"][0]["failures"][0];
+    assert_eq!(failure["device_id"], "pump <7>");
+    let reason = failure["reason"].as_str().unwrap();
+    assert!(reason.contains("401"), "{reason}");
     let advice = told["integration"]["advice"].as_str().unwrap();
     assert!(
         advice.contains(&format!("set '{ID}' --new-api-key")),

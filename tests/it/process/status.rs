@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -282,6 +283,8 @@ fn a_socket_is_served_and_one_that_was_left_over_is_replaced() {
     let place = place.with("STATUS__LISTEN", &format!("unix:{}", socket.display()));
     let mut service = place.start(&["run"]);
     service.says("the status is served");
+    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660, "its owner and its group");
     let ask = || {
         Answer::of(
             UnixStream::connect(&socket).unwrap(),

@@ -63,6 +63,10 @@ fn a_new_operator_finds_what_fails_mends_it_and_sees_it_recover() {
     browser.reads("#trouble", "status 401");
     browser.reads("#history", "Failing devices of the last run");
     browser.reads("#history", "The first");
+    for mark in ["rect.error", "path.mark"] {
+        let count = format!("return document.querySelectorAll('.timeline {mark}').length");
+        assert_eq!(browser.asks(&count), 1, "{mark}");
+    }
     browser.keeps("2-why-it-fails");
 
     let arguments: Vec<_> = told.mend.iter().map(String::as_str).collect();
