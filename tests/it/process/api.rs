@@ -298,6 +298,14 @@ fn only_the_token_syncs_pauses_and_resumes() {
     });
     assert_eq!(post("sync").status, 202);
     runs(3);
+    add(&place, ("acme", "mute"), IntegrationChange::default());
+    let mute = "/api/v1/integrations/mute";
+    wait_for(&served, mute, |told| {
+        told["integration"]["state"] == "parked"
+    });
+    let refused = served.post(&format!("{mute}/sync"), Some(TOKEN));
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert!(refused.body.contains("api_key"), "{refused:?}");
     let unknown = "/api/v1/integrations/nobody";
     for action in ["sync", "pause", "resume"] {
         let answer = served.post(&format!("{unknown}/{action}"), Some(TOKEN));
