@@ -1,21 +1,22 @@
 //! One snapshot per actor, and what has been counted, kept where an actor's death does not take it along.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
+use rpds::RedBlackTreeMapSync;
 
 use super::actor::{ActorName, ActorStatus};
 use super::health;
 use super::metrics::Metrics;
 use super::summary::Summary;
 
-type Actors = BTreeMap<ActorName, Arc<ActorStatus>>;
+/// Whoever looks takes all of it at once, however many there are, and holds nobody up; what is changed while somebody
+/// still looks is changed in a copy of its own.
+type Actors = RedBlackTreeMapSync<ActorName, Arc<ActorStatus>>;
 
 /// Every actor's snapshot.
 #[derive(Debug)]
 pub struct Board {
-    /// Shared with whoever looks, so that a look is soon over; one that is held is copied by the next post.
     actors: Mutex<Actors>,
     /// With more integrations than this, those that are well are told in sum.
     max_told: usize,
@@ -28,7 +29,7 @@ impl Board {
     #[must_use]
     pub fn new(max_told: usize) -> Self {
         Self {
-            actors: Mutex::default(),
+            actors: Mutex::new(Actors::new_sync()),
             max_told,
             metrics: Metrics::default(),
         }
@@ -49,7 +50,7 @@ impl Board {
                     since,
                     ..ActorStatus::default()
                 };
-                actors.insert(name.clone(), Arc::new(status));
+                actors.insert_mut(name.clone(), Arc::new(status));
             }
             let is_crowd = integrations(&actors) > self.max_told;
             let Some(status) = actors.get_mut(name).map(Arc::make_mut) else {
@@ -75,7 +76,7 @@ impl Board {
 
     /// Forgets an integration whose row is gone.
     pub fn remove(&self, name: &ActorName) {
-        self.lock().remove(name);
+        self.lock().remove_mut(name);
     }
 
     /// One actor's snapshot.
@@ -87,7 +88,7 @@ impl Board {
     /// Every snapshot, the supervisor first, then the writer, then integrations by id.
     #[must_use]
     pub fn snapshot(&self) -> Vec<(ActorName, Arc<ActorStatus>)> {
-        self.lock()
+        self.look()
             .iter()
             .map(|(name, status)| (name.clone(), Arc::clone(status)))
             .collect()
@@ -96,30 +97,22 @@ impl Board {
     /// Logs the state of everyone now: one by one, or of many integrations those in trouble, and all of
     /// them in sum.
     pub fn log_health(&self, now: DateTime<Utc>) {
-        // Copied before it is logged: whoever posts must not wait for the log.
-        let (told, summary) = {
-            let actors = self.lock();
-            let is_crowd = integrations(&actors) > self.max_told;
-            let told: Vec<_> = actors
-                .iter()
-                .filter(|(name, status)| {
-                    !is_crowd
-                        || !matches!(name, ActorName::Integration(_))
-                        || !status.state.is_well()
-                })
-                .map(|(name, status)| (name.clone(), Arc::clone(status)))
-                .collect();
-            (
-                told,
-                is_crowd.then(|| Summary::of(integration_statuses(&actors))),
-            )
-        };
-        for (name, status) in told {
-            health::log_snapshot(&name, &status, now);
+        let actors = self.look();
+        let is_crowd = integrations(&actors) > self.max_told;
+        for (name, status) in &actors {
+            let is_one_of_many = is_crowd && matches!(name, ActorName::Integration(_));
+            if !is_one_of_many || !status.state.is_well() {
+                health::log_snapshot(name, status, now);
+            }
         }
-        if let Some(summary) = summary {
-            summary.log(now);
+        if is_crowd {
+            Summary::of(integration_statuses(&actors)).log(now);
         }
+    }
+
+    /// All of it, as it is now.
+    fn look(&self) -> Actors {
+        self.lock().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Actors> {
@@ -130,7 +123,7 @@ impl Board {
 
 fn integrations(actors: &Actors) -> usize {
     let others = [ActorName::Supervisor, ActorName::Writer];
-    actors.len()
+    actors.size()
         - others
             .iter()
             .filter(|name| actors.contains_key(name))

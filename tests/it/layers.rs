@@ -140,6 +140,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("governor", &["client"]),
     ("prometheus", &["status"]),
     ("maud", &["status"]),
+    ("rpds", &["status"]),
     ("utoipa", &["status"]),
     ("subtle", &["status"]),
     ("clap", &["cli", "config"]),

@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
 use self::state::{Attention, State};
@@ -132,6 +133,14 @@ impl Fleet {
             last: Mutex::default(),
             changes: AtomicU64::new(0),
         }
+    }
+
+    /// Asks the database what the first page needs before anyone looks; waits for nothing.
+    pub fn look_ahead(&self) {
+        let _in = self.runtime.enter();
+        // A first step is enough: what is asked for is kept.
+        let _ = self.rows().now_or_never();
+        let _ = self.counts().now_or_never();
     }
 
     /// What time it is here.

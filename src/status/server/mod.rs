@@ -84,6 +84,7 @@ impl StatusServer {
             return Ok(None);
         };
         let bound = listener.address()?;
+        parts.fleet.look_ahead();
         let answers = web::Data::new(routes::Answers {
             guard: Guard::new(parts.token, !bound.is_local()),
             sessions: sessions::Sessions::default(),
