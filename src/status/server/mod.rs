@@ -87,7 +87,7 @@ impl StatusServer {
         parts.fleet.look_ahead();
         let answers = web::Data::new(routes::Answers {
             guard: Guard::new(parts.token, !bound.is_local()),
-            sessions: sessions::Sessions::default(),
+            sessions: sessions::Sessions::at(&bound),
             readiness: parts.readiness,
             fleet: parts.fleet,
             control: parts.control,

@@ -42,6 +42,7 @@ fn a_browser_signs_in_acts_and_signs_out() {
         "{signed_in:?}"
     );
     let key = key_of(&served);
+    let name = key.split('=').next().unwrap();
     let cookie = format!("Cookie: {key}\r\n");
     assert_eq!(
         served.ask("GET", "/", &format!("{html}{cookie}")).status,
@@ -50,7 +51,7 @@ fn a_browser_signs_in_acts_and_signs_out() {
     assert_eq!(served.ask("GET", "/metrics", &cookie).status, 200);
     assert_eq!(
         served
-            .ask("GET", "/metrics", "Cookie: carrier_sync_session=x\r\n")
+            .ask("GET", "/metrics", &format!("Cookie: {name}=x\r\n"))
             .status,
         401
     );
@@ -92,8 +93,34 @@ fn key_of(served: &Served) -> String {
     connection.write_all(request.as_bytes()).unwrap();
     let mut text = String::new();
     connection.read_to_string(&mut text).unwrap();
-    let at = text.find("carrier_sync_session=").unwrap();
+    let at = text.find("carrier_sync_session").unwrap();
     text[at..].split(';').next().unwrap().to_owned()
+}
+
+/// What a browser keeps of a host: one cookie of a name, whatever the port that set it.
+fn keep(jar: &mut Vec<String>, pair: String) {
+    let name = |pair: &str| pair.split('=').next().map(str::to_owned);
+    jar.retain(|kept| name(kept) != name(&pair));
+    jar.push(pair);
+}
+
+#[test]
+fn two_services_of_one_machine_sign_nobody_out_of_the_other() {
+    let (one, other) = (place(), place());
+    let (one, other) = (Served::by(&one), Served::by(&other));
+    let mut jar = Vec::new();
+    keep(&mut jar, key_of(&one));
+    keep(&mut jar, key_of(&other));
+    let cookies = |jar: &[String]| format!("Cookie: {}\r\n", jar.join("; "));
+    for served in [&one, &other] {
+        let answer = served.ask("GET", "/metrics", &cookies(&jar));
+        assert_eq!(answer.status, 200, "{jar:?}");
+    }
+    let out = other.send_form("/logout", "", &cookies(&jar));
+    let (_, set) = out.head.split_once("set-cookie: ").unwrap();
+    keep(&mut jar, set.split(';').next().unwrap().to_owned());
+    let status = |served: &Served| served.ask("GET", "/metrics", &cookies(&jar)).status;
+    assert_eq!((status(&one), status(&other)), (200, 401), "{jar:?}");
 }
 
 #[test]
