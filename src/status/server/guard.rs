@@ -22,7 +22,8 @@ pub(super) struct Guard {
     token: Option<SecretString>,
     /// Whether reading needs it too.
     guards_reading: bool,
-    failures: Mutex<HashMap<IpAddr, Failures>>,
+    /// By address; at a socket in the file system callers have none and count together.
+    failures: Mutex<HashMap<Option<IpAddr>, Failures>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,8 +74,11 @@ impl Guard {
 
     fn judge_at(&self, caller: Option<IpAddr>, token: Option<&[u8]>, now: Instant) -> Verdict {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = caller.and_then(|caller| failures.get(&caller).copied());
-        let known = known.filter(|known| now.saturating_duration_since(known.since) < WINDOW);
+        let known = failures
+            .get(&caller)
+            .copied()
+            .filter(|known| now.saturating_duration_since(known.since) < WINDOW);
+        // The right token waits as well: who is let in with it while others are not has guessed it.
         if known.is_some_and(|known| known.count >= MOST_FAILURES) {
             return Verdict::TooMany;
         }
@@ -82,7 +86,7 @@ impl Guard {
             return Verdict::Welcome;
         }
         // Who shows none guesses nothing.
-        if let Some(caller) = caller.filter(|_| token.is_some()) {
+        if token.is_some() {
             if failures.len() >= MOST_CALLERS {
                 failures.retain(|_, old| now.saturating_duration_since(old.since) < WINDOW);
             }
@@ -147,16 +151,19 @@ mod tests {
 
     #[test]
     fn a_caller_with_too_many_wrong_tokens_waits_and_keeps_no_other_waiting() {
-        let (guard, now) = (guard(), Instant::now());
-        let ask = |caller, token: &str, at| guard.judge_at(caller, Some(token.as_bytes()), at);
-        for _ in 0..MOST_FAILURES {
-            assert_eq!(guard.judge_at(HERE, None, now), Verdict::Refused);
-            assert_eq!(ask(HERE, "wrong", now), Verdict::Refused);
-        }
-        assert_eq!(ask(HERE, "s3cret", now), Verdict::TooMany);
         let other = Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
-        assert_eq!(ask(other, "s3cret", now), Verdict::Welcome);
-        assert_eq!(ask(HERE, "s3cret", now + WINDOW), Verdict::Welcome);
+        // Those at a socket have no address.
+        for caller in [HERE, None] {
+            let (guard, now) = (guard(), Instant::now());
+            let ask = |caller, token: &str, at| guard.judge_at(caller, Some(token.as_bytes()), at);
+            for _ in 0..MOST_FAILURES {
+                assert_eq!(guard.judge_at(caller, None, now), Verdict::Refused);
+                assert_eq!(ask(caller, "wrong", now), Verdict::Refused);
+            }
+            assert_eq!(ask(caller, "s3cret", now), Verdict::TooMany, "{caller:?}");
+            assert_eq!(ask(other, "s3cret", now), Verdict::Welcome);
+            assert_eq!(ask(caller, "s3cret", now + WINDOW), Verdict::Welcome);
+        }
     }
 
     #[test]
