@@ -125,7 +125,7 @@ pub enum Attention {
     Failing,
     /// Some of its devices were not read.
     Partial,
-    /// It works, but its last success is too long ago for its interval.
+    /// It works, but its last success, or the time at which its first one was due, is too long ago for its interval.
     Late,
     /// All is well.
     Well,
@@ -167,12 +167,12 @@ impl Attention {
     }
 
     /// Of an integration in this state whose last sync ended like this, and whose last success must not be
-    /// older than `fresh_since`.
+    /// older than `fresh_since`; of one that has had none, the time at which it is due.
     #[must_use]
     pub fn of(
         state: State,
         outcome: LastOutcome,
-        last_success_at: Option<DateTime<Utc>>,
+        last_success_or_due: Option<DateTime<Utc>>,
         fresh_since: DateTime<Utc>,
     ) -> Self {
         match (state, outcome) {
@@ -181,7 +181,7 @@ impl Attention {
             (_, LastOutcome::Error) => Self::Failing,
             (_, LastOutcome::Partial) => Self::Partial,
             (State::BackingOff, _) => Self::Failing,
-            _ if last_success_at.is_some_and(|at| at < fresh_since) => Self::Late,
+            _ if last_success_or_due.is_some_and(|at| at < fresh_since) => Self::Late,
             _ => Self::Well,
         }
     }

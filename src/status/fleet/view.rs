@@ -169,7 +169,8 @@ impl IntegrationView {
             .map(|row| row.interval_minutes)
             .or_else(|| actor.and_then(interval_minutes));
         let since = interval_minutes.map_or(DateTime::<Utc>::MIN_UTC, |it| fresh_since(now, it));
-        let attention = Attention::of(state, last_outcome, last_success_at, since);
+        let success_or_due = last_success_at.or_else(|| actor?.next_sync_at);
+        let attention = Attention::of(state, last_outcome, success_or_due, since);
         Self {
             id: id.clone(),
             tenant_id: row
@@ -227,14 +228,21 @@ fn reason(known: Known<'_>, state: State, attention: Attention) -> Option<Arc<st
     match (state, attention) {
         (State::Paused, _) => Some("its timer is switched off".into()),
         (State::Disabled, _) => Some("it is switched off".into()),
-        (_, Attention::Late) => {
-            of_actor().or_else(|| Some("its last success is more than three intervals ago".into()))
-        }
+        (_, Attention::Late) => of_actor().or_else(|| Some(why_late(known).into())),
         (State::Elsewhere, Attention::Well) => {
             Some("another process syncs it, or this one has not taken it up yet".into())
         }
         (_, Attention::Well) => of_actor(),
         _ => of_actor().or_else(of_row),
+    }
+}
+
+fn why_late(known: Known<'_>) -> &'static str {
+    let of_row = known.row.and_then(|row| row.last_success_at);
+    let of_actor = known.actor.and_then(|actor| actor.last_success_at);
+    match of_row.or(of_actor) {
+        Some(_) => "its last success is more than three intervals ago",
+        None => "it has never succeeded, and has been due for more than three intervals",
     }
 }
 
@@ -272,5 +280,45 @@ fn calls(actor: &ActorStatus) -> CallsView {
             .map(milliseconds),
         permits_per_call: limiter.map(|limiter| limiter.permits_per_call),
         waiting: limiter.map(|limiter| limiter.waiting),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn one_that_has_never_succeeded_is_late_when_its_first_sync_is() {
+        let id = IntegrationId::parse("i").unwrap();
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let ago = |minutes| Some(now - TimeDelta::minutes(minutes));
+        let hour = Some(std::time::Duration::from_secs(3600));
+        for (due, success, attention, reason) in [
+            (ago(-5), None, Attention::Well, None),
+            (ago(190), None, Attention::Well, None),
+            (ago(191), None, Attention::Late, Some("never succeeded")),
+            (ago(191), ago(1), Attention::Well, None),
+            (ago(-5), ago(191), Attention::Late, Some("last success")),
+            (None, None, Attention::Well, None),
+        ] {
+            let actor = ActorStatus {
+                interval: hour,
+                next_sync_at: due,
+                last_success_at: success,
+                ..ActorStatus::default()
+            };
+            let known = Known {
+                id: &id,
+                row: None,
+                actor: Some(&actor),
+                devices: None,
+            };
+            let view = IntegrationView::of(known, now);
+            assert_eq!(view.attention, attention, "{due:?} {success:?}");
+            let told = view.reason.as_deref();
+            let fits = told.zip(reason).map(|(told, part)| told.contains(part));
+            assert_eq!(fits, reason.map(|_| true), "{told:?}");
+        }
     }
 }
