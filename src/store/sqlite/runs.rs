@@ -78,7 +78,46 @@ pub(super) async fn list(
     filter: &RunFilter,
 ) -> Result<Vec<RunRow>, StoreError> {
     let after = filter.after.as_ref();
-    let rows = query(
+    let mut after = after.map(|key| Key {
+        started_at: to_text(key.started_at),
+        tenant_id: key.tenant_id.as_str().to_owned(),
+        integration_id: key.integration_id.as_str().to_owned(),
+    });
+    let mut found = Vec::new();
+    // Less than asked for means the end, so what cannot be read is made up for by what comes after it.
+    loop {
+        let wanted = filter.limit as usize - found.len();
+        let rows = rows(connection, filter, after.as_ref(), wanted).await?;
+        found.extend(rows.iter().filter_map(run));
+        after = rows.last().and_then(key);
+        if rows.len() < wanted || found.len() == filter.limit as usize || after.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// What tells a row from others, as it is stored.
+struct Key {
+    started_at: String,
+    tenant_id: String,
+    integration_id: String,
+}
+
+fn key(row: &SqliteRow) -> Option<Key> {
+    Some(Key {
+        started_at: row.try_get("started_at").ok()?,
+        tenant_id: row.try_get("tenant_id").ok()?,
+        integration_id: row.try_get("integration_id").ok()?,
+    })
+}
+
+async fn rows(
+    connection: &mut SqliteConnection,
+    filter: &RunFilter,
+    after: Option<&Key>,
+    limit: usize,
+) -> Result<Vec<SqliteRow>, StoreError> {
+    query(
         "SELECT tenant_id, integration_id, started_at, finished_at, outcome, devices, synced, failed, \
                 carrier_calls, throttled_ms, error, failures \
          FROM sync_runs \
@@ -88,14 +127,13 @@ pub(super) async fn list(
     )
     .bind(filter.tenant_id.as_ref().map(TenantId::as_str))
     .bind(filter.integration_id.as_ref().map(IntegrationId::as_str))
-    .bind(after.map(|key| to_text(key.started_at)))
-    .bind(after.map(|key| key.tenant_id.as_str()))
-    .bind(after.map(|key| key.integration_id.as_str()))
-    .bind(i64::from(filter.limit))
+    .bind(after.map(|key| &key.started_at))
+    .bind(after.map(|key| &key.tenant_id))
+    .bind(after.map(|key| &key.integration_id))
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(connection)
     .await
-    .map_err(|e| classify(&e))?;
-    Ok(rows.iter().filter_map(run).collect())
+    .map_err(|e| classify(&e))
 }
 
 fn run(row: &SqliteRow) -> Option<RunRow> {

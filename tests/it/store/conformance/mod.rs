@@ -46,6 +46,7 @@ macro_rules! on_engine {
             runs::a_run_that_is_recorded_again_is_one_run,
             runs::what_did_not_run_or_was_not_recorded_is_no_run,
             runs::runs_are_listed_latest_first_in_pages_without_gap_or_repetition,
+            runs::runs_that_cannot_be_read_do_not_end_a_list,
             runs::no_more_runs_are_kept_than_configured_and_none_that_is_older,
             runs::the_runs_of_a_removed_integration_go_with_it,
             runs::the_runs_of_an_integration_that_is_gone_go_when_they_are_too_old,

@@ -157,6 +157,24 @@ pub async fn runs_are_listed_latest_first_in_pages_without_gap_or_repetition(fle
     }
 }
 
+pub async fn runs_that_cannot_be_read_do_not_end_a_list(fleet: &Fleet) {
+    for id in ["i", "j"] {
+        fleet.bare_account("t", id).await;
+        for second in 1..=4 {
+            keep(fleet, &[record("t", id, run(at(second)))]).await;
+        }
+    }
+    fleet
+        .execute("UPDATE sync_runs SET integration_id = '' WHERE integration_id = 'j'")
+        .await;
+    let mut filter = RunFilter { limit: 3, ..all() };
+    let first = runs(fleet, filter.clone()).await;
+    let started = |rows: &[RunRow]| rows.iter().map(|row| row.started_at).collect::<Vec<_>>();
+    assert_eq!(started(&first), [at(4), at(3), at(2)]);
+    filter.after = first.last().map(RunRow::key);
+    assert_eq!(started(&runs(fleet, filter.clone()).await), [at(1)]);
+}
+
 /// Five, and thirty days (`store_options`).
 pub async fn no_more_runs_are_kept_than_configured_and_none_that_is_older(fleet: &Fleet) {
     for id in ["i", "j"] {
