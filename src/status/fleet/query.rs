@@ -34,6 +34,20 @@ pub enum Order {
     Attention,
 }
 
+impl Order {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Id, Self::Attention];
+
+    /// The word in addresses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Attention => "attention",
+        }
+    }
+}
+
 /// After which integration a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {

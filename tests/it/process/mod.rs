@@ -5,6 +5,7 @@ mod asked;
 mod browser;
 mod checks;
 mod demo;
+mod document;
 mod health;
 mod once;
 mod reload;

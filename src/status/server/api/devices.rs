@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 
+use super::words::FreshnessWord;
 use super::{LARGEST_PAGE, PAGE, known};
 use crate::device::freshness::fresh_since;
 use crate::device::{DeviceId, Freshness};
@@ -48,7 +49,7 @@ pub(in crate::status::server) struct DeviceView {
     pub(in crate::status::server) billing_cycle_end: Option<DateTime<Utc>>,
     /// How old its usage is, by its integration's interval: fresh, stale or never; null: it is not linked, so
     /// nobody reads it.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<FreshnessWord>, inline)]
     pub(in crate::status::server) freshness: Option<Freshness>,
 }
 
@@ -132,7 +133,7 @@ pub(in crate::status::server) async fn ask(
 #[utoipa::path(get, path = "/api/v1/integrations/{id}/devices", params(
     ("id" = String, Path, description = "The integration"),
     ("q" = Option<String>, Query, description = "Only those with this in their id, their name at the carrier or their ICCID"),
-    ("freshness" = Option<String>, Query, description = "Only those whose usage is fresh, stale or was never read"),
+    ("freshness" = inline(Option<FreshnessWord>), Query, description = "Only those whose usage is fresh, stale or was never read"),
     ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many, 1 to 1000; 100 unless given"),
     ("cursor" = Option<String>, Query, description = "What \"next\" of the page before was"),
 ), responses((status = 200, body = Devices), (status = 400, body = Problem), (status = 404, body = Problem)))]

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 
+use super::words::OrderWord;
 use super::{AsOf, LARGEST_PAGE, PAGE, known};
 use crate::device::DeviceId;
 use crate::runs::{RunFilter, RunKey, RunRow};
@@ -144,13 +145,6 @@ pub(in crate::status::server) fn filter(params: &mut Params) -> Result<Integrati
     })
 }
 
-const fn order_word(order: Order) -> &'static str {
-    match order {
-        Order::Id => "id",
-        Order::Attention => "attention",
-    }
-}
-
 /// A page of integrations of every tenant.
 #[utoipa::path(get, path = "/api/v1/integrations", params(
     ("tenant" = Option<String>, Query, description = "Only this tenant's"),
@@ -159,7 +153,7 @@ const fn order_word(order: Order) -> &'static str {
     ("outcome" = Option<LastOutcome>, Query, description = "Only those whose last sync ended like this"),
     ("attention" = Option<Attention>, Query, description = "Only those that a person must look at like this"),
     ("q" = Option<String>, Query, description = "Only those with this in their id, name or tenant"),
-    ("sort" = Option<String>, Query, description = "id (the default) or attention: the worst first"),
+    ("sort" = inline(Option<OrderWord>), Query, description = "By id (the default), or by attention: the worst first"),
     ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many, 1 to 1000; 100 unless given"),
     ("cursor" = Option<String>, Query, description = "What \"next\" of the page before was"),
 ), responses((status = 200, body = Integrations), (status = 400, body = Problem)))]
@@ -169,10 +163,8 @@ pub(in crate::status::server) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&request)?;
     let filter = filter(&mut params)?;
-    let orders = [Order::Id, Order::Attention];
-    let order = params
-        .word("sort", &orders, order_word)?
-        .unwrap_or_default();
+    let order = params.word("sort", &Order::ALL, Order::as_str)?;
+    let order = order.unwrap_or_default();
     let limit = params.limit(PAGE, LARGEST_PAGE)?;
     let after = params.cursor(|text| Cursor::decode(text, order))?;
     params.finish()?;

@@ -5,12 +5,13 @@
 //! | `actions.rs` | sync now, pause, resume |
 //! | `devices.rs` | the devices of an integration |
 //! | `integrations.rs` | integrations, their runs, and all of them in figures |
-//! | `openapi.rs` | the document |
+//! | `openapi.rs`, `words.rs` | the document; in it, words of which there are few |
 
 pub(super) mod actions;
 pub(super) mod devices;
 pub(super) mod integrations;
 pub(super) mod openapi;
+mod words;
 
 use std::sync::Arc;
 

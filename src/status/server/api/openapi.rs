@@ -14,7 +14,8 @@ use crate::status::server::problem::Problem;
         title = "carrier-sync",
         description = "What the service knows of every integration and its devices, and three things it can be \
             asked to do. Times are RFC 3339 in UTC. Errors are JSON with \"error\" in words. On other addresses \
-            than local ones every question wants the token; changing something always does."
+            than local ones every question wants the token; changing something always does. A parameter that is given \
+            without a value is as one that is not given."
     ),
     paths(
         integrations::totals,
