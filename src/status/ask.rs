@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs}
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -57,7 +58,7 @@ impl Door {
     /// Asks for `path`, and has the whole answer within `patience`, an hour at most.
     ///
     /// # Errors
-    /// The system's own; [`io::ErrorKind::InvalidData`] for an answer that is not HTTP.
+    /// The system's own; [`io::ErrorKind::TimedOut`]; [`io::ErrorKind::InvalidData`] for an answer that is not HTTP.
     pub fn ask(
         &self,
         path: &str,
@@ -65,6 +66,24 @@ impl Door {
         patience: Duration,
     ) -> io::Result<Answer> {
         let deadline = Instant::now() + patience.min(LONGEST_PATIENCE);
+        let (door, path, token) = (self.clone(), path.to_owned(), token.cloned());
+        let (answers, answer) = mpsc::sync_channel(1);
+        // Neither the look-up of a name nor the way to a socket whose queue is full can be told when to end. So
+        // whoever asks is left behind there, and goes with the process.
+        std::thread::Builder::new()
+            .name("ask".to_owned())
+            .spawn(move || answers.send(door.ask_until(&path, token.as_ref(), deadline)))?;
+        answer
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            .unwrap_or_else(|_| Err(too_late()))
+    }
+
+    fn ask_until(
+        &self,
+        path: &str,
+        token: Option<&SecretString>,
+        deadline: Instant,
+    ) -> io::Result<Answer> {
         let host = match self {
             Self::Tcp(host) => host.as_str(),
             Self::Unix(_) => "localhost",
@@ -187,7 +206,7 @@ fn talk(mut connection: impl Bounded, request: &str, deadline: Instant) -> io::R
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
     #[test]
@@ -204,6 +223,23 @@ mod tests {
             let of = Door::of(&listen.parse().unwrap());
             assert_eq!(of.map(|door| door.to_string()).as_deref(), door, "{listen}");
         }
+    }
+
+    /// A service that is stopped in its tracks takes nobody in, and its socket's queue is short.
+    #[tokio::test]
+    async fn a_socket_that_takes_nobody_in_is_waited_for_no_longer_than_anything_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("status.sock");
+        let socket = tokio::net::UnixSocket::new_stream().unwrap();
+        socket.bind(&path).unwrap();
+        let _listener = socket.listen(0).unwrap();
+        let _queue = UnixStream::connect(&path).unwrap();
+        let (told, hears) = mpsc::channel();
+        let door = Door::Unix(path);
+        std::thread::spawn(move || told.send(door.ask("/livez", None, Duration::from_millis(200))));
+        let answer = hears.recv_timeout(Duration::from_secs(30));
+        let answer = answer.expect("it is waited for without end");
+        assert_eq!(answer.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     #[test]
