@@ -34,14 +34,22 @@ impl Slots {
     }
 
     pub(super) async fn take(&self) -> Slot<'_> {
-        #[expect(
-            clippy::expect_used,
-            reason = "the semaphore is private and never closed"
-        )]
-        let permit = self.semaphore.acquire().await.expect("never closed");
-        Slot {
-            slots: self,
-            permit: Some(permit),
+        loop {
+            #[expect(
+                clippy::expect_used,
+                reason = "the semaphore is private and never closed"
+            )]
+            let permit = self.semaphore.acquire().await.expect("never closed");
+            let mut count = self.count();
+            if count.owed == 0 {
+                return Slot {
+                    slots: self,
+                    permit: Some(permit),
+                };
+            }
+            // It was on its way to somebody who waited when slots were taken away, and is one of those.
+            count.owed -= 1;
+            permit.forget();
         }
     }
 
@@ -103,7 +111,72 @@ mod tests {
         assert!(more.is_some() && take().is_none());
     }
 
+    /// A slot that comes back goes to who waits, not to the semaphore: there a change does not find it.
+    #[test]
+    fn a_slot_on_its_way_to_somebody_is_taken_away_like_any_other() {
+        for is_left in [true, false] {
+            let slots = Slots::new(2);
+            let take = || slots.take().now_or_never();
+            let (first, second) = (take(), take());
+            let mut waits = Some(Box::pin(slots.take()));
+            assert!(waits.as_mut().and_then(|it| it.now_or_never()).is_none());
+            drop(first);
+            slots.change(1);
+            if is_left {
+                waits = None;
+            }
+            let more = waits.as_mut().and_then(|it| it.now_or_never());
+            assert!(more.is_none() && take().is_none(), "one is out");
+            drop(second);
+            let only = match &mut waits {
+                Some(waits) => waits.now_or_never(),
+                None => take(),
+            };
+            assert!(only.is_some() && take().is_none());
+        }
+    }
+
     proptest! {
+        /// The same where some wait, and some of them go away: nobody gets a slot while as many as there may be are
+        /// out, and none is gone for ever.
+        #[test]
+        fn no_slot_is_given_beyond_the_present_number_or_lost_to_those_who_wait(
+            first in 1_usize..6,
+            steps in proptest::collection::vec((0_u8..5, 1_usize..6), 1..100),
+        ) {
+            let slots = Slots::new(first);
+            let (mut most, mut held, mut waiting) = (first, Vec::new(), Vec::new());
+            for (step, number) in steps {
+                match step {
+                    0 => waiting.push(Box::pin(slots.take())),
+                    1 => drop(held.pop()),
+                    2 if !waiting.is_empty() => drop(waiting.remove(number % waiting.len())),
+                    3 => {
+                        slots.change(number);
+                        most = number;
+                    }
+                    _ => {}
+                }
+                let mut still = Vec::new();
+                for (place, mut wait) in waiting.into_iter().enumerate() {
+                    // Not everyone looks at once whether it is their turn.
+                    let taken = if place % number == 0 { wait.as_mut().now_or_never() } else { None };
+                    match taken {
+                        Some(slot) => {
+                            prop_assert!(held.len() < most);
+                            held.push(slot);
+                        }
+                        None => still.push(wait),
+                    }
+                }
+                waiting = still;
+            }
+            drop(waiting);
+            drop(held);
+            let all: Vec<_> = std::iter::from_fn(|| slots.take().now_or_never()).collect();
+            prop_assert_eq!(all.len(), most);
+        }
+
         /// Whatever changes when: nobody gets a slot while as many as there may be, or more, are out.
         #[test]
         fn no_slot_is_given_beyond_the_present_number(
