@@ -52,6 +52,17 @@ pub struct IntegrationParts {
     pub clock: Arc<dyn Clock>,
 }
 
+impl IntegrationParts {
+    /// The same, with a first sync that waits for neither its time nor its place among those of a start.
+    #[must_use]
+    pub fn at_once(self) -> Self {
+        Self {
+            first_delay: Duration::ZERO,
+            ..self
+        }
+    }
+}
+
 /// Syncs one integration on its own timer.
 #[derive(Debug)]
 pub struct IntegrationActor {

@@ -29,8 +29,8 @@ pub(super) struct Child {
     pub(super) life: u64,
     pub(super) restarts: Restarts,
     pub(super) running: Option<Running>,
-    /// It was waiting for its row to change, and that has happened: its next start syncs without
-    /// waiting for the rest of the interval.
+    /// It was waiting for its row to change, and that has happened, or a person asks for it: its next start
+    /// syncs at once.
     pub(super) is_due: bool,
 }
 
@@ -137,13 +137,14 @@ impl Supervisor {
             return;
         };
         child.life += 1;
-        let (life, mut row) = (child.life, child.row.clone());
-        if std::mem::take(&mut child.is_due) {
-            row.last_sync_at = None;
-        }
+        let (life, row) = (child.life, child.row.clone());
+        let is_due = std::mem::take(&mut child.is_due);
         let epoch = tenure.epoch();
         match parts(&self.parts, writer, &row, tenure) {
-            Ok(parts) => self.run(id, life, parts, &row, ctx),
+            Ok(parts) => {
+                let parts = if is_due { parts.at_once() } else { parts };
+                self.run(id, life, parts, &row, ctx);
+            }
             Err(misconfigured) => self.park_misconfigured(&row, epoch, misconfigured.to_string()),
         }
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
-use carrier_sync::actors::Supervisor;
 use carrier_sync::actors::messages::{LookNow, SyncAnswer, SyncIntegration};
 use carrier_sync::actors::spawn::spawn_watched;
 use carrier_sync::actors::supervisor::SupervisorParts;
+use carrier_sync::actors::{LeaseKeeper, Supervisor};
 use carrier_sync::app::App;
 use carrier_sync::device::IntegrationId;
 use carrier_sync::integration::{IntegrationRow, Outcome};
@@ -27,16 +27,25 @@ use crate::fleet;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A supervisor that would look again in an hour, and its address.
-struct Scene {
+pub struct Scene {
     app: App,
-    store: Arc<MemoryStore>,
+    pub store: Arc<MemoryStore>,
     clock: Arc<KillerClock>,
-    supervisor: Addr<Supervisor>,
+    pub supervisor: Addr<Supervisor>,
 }
 
 impl Scene {
     /// Begun, and through with its first look.
     async fn on(store: MemoryStore) -> Self {
+        Self::with_start(store, Duration::ZERO, None).await
+    }
+
+    /// The same, with a start that is spread, and as one process of several.
+    pub async fn with_start(
+        store: MemoryStore,
+        start_spread: Duration,
+        keeper: Option<Arc<LeaseKeeper>>,
+    ) -> Self {
         let (store, clock) = (Arc::new(store), Arc::new(KillerClock::default()));
         let mut app = fleet::app("sqlite:///nonexistent/unused.db", &[]);
         app.clock = clock.clone();
@@ -50,11 +59,11 @@ impl Scene {
             queue_rows: 1_000,
             slots: fleet::slots(),
             discover_interval: HOUR,
-            start_spread: Duration::ZERO,
+            start_spread,
             parked_retry: HOUR,
             migrate: false,
             allow_privileged_role: true,
-            keeper: None,
+            keeper,
             escalate,
         });
         let (supervisor, _) = spawn_watched(supervisor, 64, |_| {});
@@ -77,7 +86,7 @@ impl Scene {
     }
 
     /// Waits until so many looks have had their answer.
-    async fn has_looked(&self, times: u64) {
+    pub async fn has_looked(&self, times: u64) {
         until("it has looked", async || {
             let status = self.app.board.get(&ActorName::Supervisor)?;
             (status.runs >= times).then_some(())
@@ -85,7 +94,7 @@ impl Scene {
         .await;
     }
 
-    fn add(&self, row: IntegrationRow) {
+    pub fn add(&self, row: IntegrationRow) {
         self.store.rows.lock().unwrap().push(row);
     }
 
@@ -102,7 +111,7 @@ impl Scene {
         .await
     }
 
-    async fn has_synced(&self, id: &str, runs: u64) -> ActorStatus {
+    pub async fn has_synced(&self, id: &str, runs: u64) -> ActorStatus {
         let rests = |status: &ActorStatus| status.runs >= runs && status.in_flight == 0;
         self.sees(id, "has synced", rests).await
     }
@@ -227,7 +236,9 @@ fn one_that_backs_off_or_is_parked_after_deaths_starts_at_once() {
             (1, ActorState::BackingOff),
             (RestartPolicy::DEFAULT.max_restarts + 1, ActorState::Parked),
         ] {
-            let scene = Scene::with([]).await;
+            // Its place among those of a start is not in the first second.
+            let store = MemoryStore::default();
+            let scene = Scene::with_start(store, Duration::from_secs(30), None).await;
             scene.clock.kill(killer_clock::INTEGRATION, deaths);
             scene.add(row("dying"));
             scene.supervisor.do_send(LookNow);
