@@ -14,6 +14,7 @@ mod reload;
 mod requests;
 mod restarts;
 mod secrets;
+mod sharing;
 mod slots;
 mod spy;
 mod timing;

@@ -1,5 +1,6 @@
 //! SIGHUP: a file that is read anew while a sync is under way, as the carrier and the log see it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,14 @@ struct Desk {
 
 impl Desk {
     fn with(text: &str) -> Self {
+        Self::of(1, text)
+    }
+
+    /// With so many accounts.
+    fn of(accounts: u64, text: &str) -> Self {
+        let accounts = (1..=accounts).map(|number| SimulatedAccount::numbered(number, DEVICES));
         let place = Place::new(SimulatorConfig {
-            accounts: vec![SimulatedAccount::numbered(1, DEVICES)],
+            accounts: accounts.collect(),
             ..SimulatorConfig::default()
         });
         let desk = Self {
@@ -58,6 +65,12 @@ impl Desk {
 
     fn calls(&self) -> u64 {
         self.place.simulator.calls().total
+    }
+
+    /// Accounts that were called for.
+    fn called(&self) -> BTreeSet<Option<u64>> {
+        let arrivals = self.place.simulator.calls().arrivals.into_iter();
+        arrivals.map(|arrival| arrival.orgid).collect()
     }
 
     /// How long the carrier waits for so many more calls.
@@ -115,6 +128,32 @@ fn a_rate_that_is_changed_holds_for_the_sync_under_way_which_goes_on_and_ends_we
     assert_eq!(pages, PAGES, "no page was asked for twice");
     service.signal("TERM");
     service.signal("HUP");
+    service.exits(0);
+}
+
+#[test]
+fn more_syncs_at_once_do_not_wait_for_the_end_of_those_under_way() {
+    let with = |most: u32| {
+        format!(
+            "{}[supervisor]\nmax_concurrent_syncs = {most}\n",
+            rate(5.0, 1)
+        )
+    };
+    let desk = Desk::of(2, &with(1));
+    for org in [1001, 1002] {
+        desk.place.link_account(org);
+    }
+    let mut service = desk.run();
+    until("a sync is under way", || (desk.calls() >= 8).then_some(()));
+    assert_eq!(desk.called().len(), 1, "{:?}", desk.called());
+    let told = "reloaded: supervisor.max_concurrent_syncs 1 → 4";
+    desk.reload(&service, &with(4), told);
+    until("the other one is under way too", || {
+        (desk.called().len() == 2).then_some(())
+    });
+    let said = service.stderr.now().join("\n");
+    assert!(!said.contains("sync ended"), "{said}");
+    service.signal("TERM");
     service.exits(0);
 }
 
