@@ -6,6 +6,7 @@
 //! Beats follow each other: what one has claimed or given up is known when the next one looks.
 
 mod beats;
+mod losses;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
@@ -201,34 +202,6 @@ impl Supervisor {
         self.settle(claim, release, began, ctx);
     }
 
-    /// Ends what the database says is not ours.
-    fn lose_what_is_not_ours(&mut self, standing: &Standing) {
-        let Some(sharing) = &mut self.sharing else {
-            return;
-        };
-        let leases = standing.census.leases.iter();
-        let ours: HashMap<_, _> = leases
-            .filter(|lease| lease.owner == standing.me)
-            .map(|lease| (&lease.integration, lease.epoch))
-            .collect();
-        let lost: Vec<_> = sharing
-            .held
-            .iter()
-            .filter(|(id, held)| ours.get(id) != Some(&held.epoch))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in &lost {
-            sharing.held.remove(id);
-        }
-        if !lost.is_empty() {
-            tracing::error!(
-                integrations = lost.len(),
-                "leases were lost: their syncs have been ended, others take over"
-            );
-        }
-        lost.iter().for_each(|id| self.lose(id));
-    }
-
     /// Stops what is to be given up, and answers what can be claimed, and released at once.
     fn act_on_shares(
         &mut self,
@@ -347,42 +320,6 @@ impl Supervisor {
             }
             supervisor.release_leaving(ctx);
         }));
-    }
-
-    /// Sees to it that everything ends when the leases do, if no beat comes in between.
-    fn end_when_run_out(&mut self, ctx: &mut Context<Self>) {
-        let Some(sharing) = &mut self.sharing else {
-            return;
-        };
-        if let Some(planned) = sharing.run_out.take() {
-            ctx.cancel_future(planned);
-        }
-        let left = sharing.keeper.left();
-        sharing.run_out = Some(ctx.run_later(left, |supervisor, ctx| {
-            if let Some(sharing) = &mut supervisor.sharing {
-                sharing.run_out = None;
-                if !sharing.keeper.left().is_zero() {
-                    return supervisor.end_when_run_out(ctx);
-                }
-            }
-            supervisor.run_out();
-        }));
-    }
-
-    fn run_out(&mut self) {
-        let Some(sharing) = &mut self.sharing else {
-            return;
-        };
-        let held = std::mem::take(&mut sharing.held);
-        if held.is_empty() {
-            return;
-        }
-        let reason = "its leases have run out, since the database does not answer; it takes part \
-                      again once it does";
-        tracing::error!(integrations = held.len(), "{reason}");
-        sharing.reason = Some(reason.to_owned());
-        held.keys().for_each(|id| self.lose(id));
-        self.post(ActorState::BackingOff, Some(reason.to_owned()), 0);
     }
 
     fn tell_shares(&mut self, standing: &Standing, was_in_trouble: bool) {

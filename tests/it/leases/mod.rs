@@ -97,6 +97,15 @@ impl Stage {
         self.run_through(mark, &self.database.service_url())
     }
 
+    /// With more settings.
+    pub fn run_with(&self, mark: u64, more: &[(&str, &str)]) -> Runner {
+        let url = self.database.service_url();
+        Runner {
+            child: start_with(&["run"], mark, &url, more),
+            mark,
+        }
+    }
+
     pub fn run_through(&self, mark: u64, database_url: &str) -> Runner {
         let url = format!("{database_url}?options=-c%20test.mark%3D{mark}");
         self.run_as_given(mark, &url)

@@ -147,3 +147,27 @@ fn a_claim_whose_answer_was_lost_is_made_again() {
         stage.assert_owners_only().await;
     });
 }
+
+/// The platform removes them in its own way; only the beat sees it here, and it must not take them for another's.
+#[test]
+fn integrations_that_were_removed_are_told_as_gone_and_not_as_lost() {
+    in_system(async {
+        let mut stage = Stage::set(5, 2, Duration::ZERO).await;
+        let untold = "DROP TRIGGER carrier_sync_notice ON carrier_integrations";
+        stage.database.execute(untold).await;
+        let first = stage.run_with(1001, &[("SUPERVISOR__DISCOVER_INTERVAL", "1h")]);
+        stage.until_fair(&[&first]).await;
+        stage.until_all_synced().await;
+        let removed = "DELETE FROM carrier_integrations WHERE id <> 'i-1001'";
+        stage.database.execute(removed).await;
+        let says = |part: &str| until(part, || first.child.log().contains(part).then_some(()));
+        says("integrations were removed");
+        assert!(!first.child.log().contains("leases were lost"));
+        // One that is another's is lost all the same.
+        let taken = "INSERT INTO carrier_sync_processes (process_id, address, shares, renewed_at, expires_at) \
+                     VALUES ('other', 'there:1', false, clock_timestamp(), clock_timestamp() + interval '1 h'); \
+                     UPDATE carrier_integrations SET lease_owner = 'other', lease_epoch = lease_epoch + 1";
+        stage.database.execute(taken).await;
+        says("leases were lost");
+    });
+}
