@@ -164,11 +164,13 @@ fn count<T: PartialEq>(gauges: &[(T, IntGauge)], value: T) {
 fn late(registry: &Registry, integrations: &[Integration<'_>], now: DateTime<Utc>) {
     let late = IntGauge::new(
         "carrier_sync_integrations_late",
-        "Integrations whose last successful sync is more than three intervals and ten minutes ago.",
+        "Integrations whose last successful sync is more than three intervals and ten minutes ago; of those without \
+         one, whose first was due before that.",
     );
     let is_late = |status: &ActorStatus| {
         let minutes = i64::try_from(status.interval?.as_secs() / 60).ok()?;
-        Some(status.last_success_at? < fresh_since(now, minutes))
+        let success_or_due = status.last_success_at.or(status.next_sync_at)?;
+        Some(success_or_due < fresh_since(now, minutes))
     };
     let count = integrations
         .iter()

@@ -283,8 +283,9 @@ mod tests {
             synced: 7,
             restarts: 1,
             interval: Some(Duration::from_secs(3_600)),
-            // The first is late by a minute, the second by none.
-            last_success_at: Some(NOW - TimeDelta::minutes(192 - number as i64)),
+            // The first succeeded too long ago, the second should have for the first time.
+            last_success_at: (number == 1).then(|| NOW - TimeDelta::minutes(191)),
+            next_sync_at: Some(NOW - TimeDelta::minutes(if number == 2 { 191 } else { 190 })),
             calls_left_today: Some(100 * number as u64),
             ..ActorStatus::default()
         };
@@ -356,7 +357,7 @@ mod tests {
                 "carrier_sync_integrations{state=\"syncing\"} 0",
                 "carrier_sync_integrations_last_outcome{outcome=\"never\"} 2",
                 "carrier_sync_integrations_last_outcome{outcome=\"success\"} 0",
-                "carrier_sync_integrations_late 1",
+                "carrier_sync_integrations_late 2",
                 "carrier_sync_least_calls_left{budget=\"day\",carrier=\"hologram\"} 100",
                 "carrier_sync_devices{what=\"linked\"} 20",
                 "carrier_sync_devices{what=\"synced\"} 14",

@@ -1,7 +1,7 @@
 //! Who may ask: on any address but a local one, whoever has the token. Wrong ones are few per caller.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,7 @@ impl Guard {
     }
 
     fn judge_at(&self, caller: Option<IpAddr>, token: Option<&[u8]>, now: Instant) -> Verdict {
+        let caller = caller.map(counted_with);
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let known = failures
             .get(&caller)
@@ -109,6 +110,14 @@ impl Guard {
             return false;
         };
         bool::from(given.trim_ascii().ct_eq(token.expose_secret().as_bytes()))
+    }
+}
+
+/// With whom a caller's failures are counted: of IPv6 with all of the network that one household is given (a /64).
+fn counted_with(caller: IpAddr) -> IpAddr {
+    match caller.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
     }
 }
 
@@ -163,6 +172,23 @@ mod tests {
             assert_eq!(ask(caller, "s3cret", now), Verdict::TooMany, "{caller:?}");
             assert_eq!(ask(other, "s3cret", now), Verdict::Welcome);
             assert_eq!(ask(caller, "s3cret", now + WINDOW), Verdict::Welcome);
+        }
+    }
+
+    #[test]
+    fn one_who_has_many_addresses_is_one() {
+        for (first, second, are_one) in [
+            ("2001:db8::1", "2001:db8::ffff:1", true),
+            ("2001:db8::1", "2001:db8:0:1::1", false),
+            ("10.0.0.1", "::ffff:10.0.0.1", true),
+            ("10.0.0.1", "10.0.0.2", false),
+        ] {
+            let guard = guard();
+            for _ in 0..MOST_FAILURES {
+                guard.judge_token(first.parse().ok(), "wrong");
+            }
+            let is_stopped = guard.judge_token(second.parse().ok(), "s3cret") == Verdict::TooMany;
+            assert_eq!(is_stopped, are_one, "{first} {second}");
         }
     }
 
