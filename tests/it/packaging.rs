@@ -303,3 +303,97 @@ fn the_containers_default_database_is_in_its_volume() {
         .env("XDG_DATA_HOME", folder.path()));
     assert!(folder.path().join("carrier-sync/carrier-sync.db").exists());
 }
+
+/// What a checkout holds beside the sources (keys, settings with passwords) is not even sent to a build.
+#[test]
+fn a_build_of_the_container_is_sent_what_it_copies_and_nothing_else() {
+    let text = read(".dockerignore");
+    let mut rules = text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    assert_eq!(rules.next(), Some("*"), "all is shut out first");
+    let (let_through, shut_out): (Vec<_>, Vec<_>) = rules.partition(|rule| rule.starts_with('!'));
+    let let_through: BTreeSet<_> = let_through.iter().map(|rule| &rule[1..]).collect();
+    let copied: Vec<String> = instructions()
+        .into_iter()
+        .filter(|(name, arguments)| name == "COPY" && !arguments.starts_with("--from="))
+        .flat_map(|(_, arguments)| {
+            let mut paths: Vec<_> = arguments.split(' ').map(str::to_owned).collect();
+            paths.pop();
+            paths
+        })
+        .collect();
+    assert_eq!(let_through, copied.iter().map(String::as_str).collect());
+    for secret in ["**/*.key", "**/.env"] {
+        assert!(shut_out.contains(&secret), "{secret} is sent");
+        assert!(
+            text.find(secret) > text.find("!src"),
+            "the last rule that fits counts"
+        );
+    }
+}
+
+/// Podman's own format of images has no health check, and drops it with a warning only.
+#[test]
+fn podman_is_told_to_keep_the_health_check() {
+    for page in ["Containerfile", "README.md", "docs/installing.md"] {
+        let text = read(page);
+        let told = text.matches("podman build").count();
+        assert_eq!(told, text.matches("podman build --format docker").count());
+        assert!(told > 0 || page == "README.md", "{page} is silent");
+    }
+}
+
+/// `docs/PAGE.md, "HEADING"` in what is installed leads somewhere.
+#[test]
+fn what_refers_to_a_chapter_of_the_documentation_finds_it() {
+    let mut found = 0;
+    for source in [
+        "Containerfile",
+        "config/carrier-sync.service",
+        "packaging/debian/environment",
+        "packaging/debian/postinst",
+        "packaging/debian/postrm",
+        "packaging/debian/prerm",
+    ] {
+        let text = read(source).replace("\n#", "");
+        for (place, _) in text.match_indices(".md, \"") {
+            let page = text[..place].rsplit([' ', '(']).next().unwrap();
+            let heading = text[place + 6..].split('"').next().unwrap();
+            let chapters = read(&format!("{page}.md"));
+            let is_chapter = |line: &str| line.starts_with('#') && line.ends_with(heading);
+            assert!(
+                chapters.lines().any(is_chapter),
+                "{source}: {page}.md has no chapter {heading:?}"
+            );
+            found += 1;
+        }
+    }
+    assert!(found >= 3, "{found} references");
+}
+
+/// Elsewhere than in the unit a command would look at a database of its caller's, and find all well there.
+#[test]
+fn the_documentation_runs_commands_as_the_unit_does() {
+    let unit = read("config/carrier-sync.service");
+    let value = |key: &str| {
+        let line = unit.lines().find_map(|line| line.strip_prefix(key));
+        line.unwrap_or_else(|| panic!("no {key}")).to_owned()
+    };
+    let starts = value("ExecStart=");
+    let (_, settings) = starts.split_once(" run ").unwrap();
+    let recipe = format!(
+        "systemd-run --quiet --collect --pipe --wait -p User={} -p EnvironmentFile={} \\\n    carrier-sync check {settings}\n",
+        value("User="),
+        value("EnvironmentFile=")
+    );
+    assert!(read("docs/installing.md").contains(&recipe), "{recipe}");
+}
+
+#[test]
+fn the_check_of_a_container_can_be_run() {
+    let script = at("scripts/check-container.sh");
+    let mode = fs::metadata(&script).unwrap().permissions().mode();
+    assert_eq!(mode & 0o111, 0o111);
+    run(Command::new("bash").arg("-n").arg(script));
+}
