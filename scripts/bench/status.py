@@ -19,7 +19,7 @@ PATHS = ["/", "/metrics"]
 PER_SECOND = 200
 # What `benches/fleet.rs` tells, in this order.
 LOOKS = ["rows, counts and board", "rows and board", "board, rows known", "first page found", "nothing found",
-         "board's lock held", "posts, nobody looks", "posts, somebody looks"]
+         "board copied", "posts, nobody looks", "posts, somebody looks"]
 # As long as the page shows of a reason, and a little more.
 TROUBLE = "the carrier answered 503 Service Unavailable to the listing of devices: " + "upstream <timed> & out; " * 16
 

@@ -14,6 +14,7 @@
 //! | `params.rs`, `problem.rs` | what is asked with, and why it is not answered |
 //! | `readiness.rs` | why the service cannot do its work |
 //! | `routes.rs` | what is asked, and who answers |
+//! | `scrape.rs` | the figures, put together once for those who ask at once |
 
 mod access;
 mod api;
@@ -24,6 +25,7 @@ mod params;
 mod problem;
 pub mod readiness;
 mod routes;
+mod scrape;
 mod sessions;
 
 use std::io;
@@ -38,6 +40,7 @@ use secrecy::SecretString;
 use self::guard::Guard;
 use self::listener::Listener;
 pub use self::readiness::Readiness;
+use self::scrape::Scrape;
 use super::{Address, Control, Fleet};
 
 /// Threads that answer.
@@ -88,6 +91,7 @@ impl StatusServer {
         let answers = web::Data::new(routes::Answers {
             guard: Guard::new(parts.token, !bound.is_local()),
             sessions: sessions::Sessions::at(&bound),
+            scrape: Scrape::default(),
             readiness: parts.readiness,
             fleet: parts.fleet,
             control: parts.control,

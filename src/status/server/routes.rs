@@ -13,6 +13,7 @@ use super::guard::Guard;
 use super::pages;
 use super::problem::{Problem, wants_page};
 use super::readiness::Readiness;
+use super::scrape::Scrape;
 use super::sessions::Sessions;
 use crate::status::metrics::CONTENT_TYPE as METRICS;
 use crate::status::{Control, Fleet};
@@ -27,6 +28,7 @@ pub(super) const LOGIN: &str = "/login";
 pub(super) struct Answers {
     pub(super) guard: Guard,
     pub(super) sessions: Sessions,
+    pub(super) scrape: Scrape,
     pub(super) readiness: Readiness,
     pub(super) fleet: Fleet,
     pub(super) control: std::sync::Arc<dyn Control>,
@@ -144,10 +146,12 @@ async fn readyz(answers: web::Data<Answers>) -> HttpResponse {
 async fn metrics(answers: web::Data<Answers>) -> HttpResponse {
     let board = answers.fleet.board();
     let devices = answers.fleet.devices().await;
-    let (actors, now) = (board.snapshot(), answers.fleet.now());
-    let text = board
-        .metrics
-        .text(&actors, devices, answers.max_integrations, now);
+    let text = answers.scrape.text(|| {
+        let (actors, now) = (board.snapshot(), answers.fleet.now());
+        board
+            .metrics
+            .text(&actors, devices, answers.max_integrations, now)
+    });
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, METRICS))
         .body(text)
