@@ -47,6 +47,8 @@ struct State<T> {
     is_outdated: bool,
     /// The last answer is from before a change, and serves nobody.
     is_forgotten: bool,
+    /// It was asked for before anyone wanted it: it holds as long as any other, and serves nobody after that.
+    is_ahead: bool,
 }
 
 /// What is known of the answer.
@@ -69,6 +71,7 @@ impl<T: Send + Sync + 'static> Asked<T> {
                 is_asking: false,
                 is_outdated: false,
                 is_forgotten: false,
+                is_ahead: false,
             }),
             answered: Notify::new(),
         })
@@ -97,9 +100,9 @@ impl<T: Send + Sync + 'static> Asked<T> {
                 !std::mem::replace(&mut state.is_asking, true)
             };
             if asks {
-                self.spawn(runtime, ask());
+                self.spawn(runtime, ask(), false);
             }
-            if self.lock().serves(self.terms.serves) {
+            if self.lock().serves_now(self.terms.serves) {
                 break;
             }
             if tokio::time::timeout_at(deadline, answered).await.is_err() {
@@ -112,7 +115,17 @@ impl<T: Send + Sync + 'static> Asked<T> {
         self.told(false)
     }
 
-    fn spawn<A>(self: &Arc<Self>, runtime: &Handle, ask: A)
+    /// Asks before anyone wants to know.
+    pub(super) fn ask_ahead<A>(self: &Arc<Self>, runtime: &Handle, ask: A)
+    where
+        A: Future<Output = Result<T, String>> + Send + 'static,
+    {
+        if !std::mem::replace(&mut self.lock().is_asking, true) {
+            self.spawn(runtime, ask, true);
+        }
+    }
+
+    fn spawn<A>(self: &Arc<Self>, runtime: &Handle, ask: A, is_ahead: bool)
     where
         A: Future<Output = Result<T, String>> + Send + 'static,
     {
@@ -121,6 +134,7 @@ impl<T: Send + Sync + 'static> Asked<T> {
             let began = Instant::now();
             let answer = ask.await;
             asking.0.keep(answer, began.elapsed());
+            asking.0.lock().is_ahead = is_ahead;
         });
     }
 
@@ -172,6 +186,11 @@ impl<T: Send + Sync + 'static> Asked<T> {
 }
 
 impl<T> State<T> {
+    /// Whether whoever asks now need not wait for the new answer.
+    fn serves_now(&self, age: Duration) -> bool {
+        !self.is_ahead && self.serves(age)
+    }
+
     /// Whether the last answer does while a new one is asked for.
     fn serves(&self, age: Duration) -> bool {
         let is_young = self
@@ -314,6 +333,24 @@ mod tests {
             asked.keep(answer, took);
             let held = holds_for(&asked);
             assert!(held >= least * second && held <= most * second, "{held:?}");
+        }
+    }
+
+    /// Whoever looks for the first time is not told what was so when the service began.
+    #[tokio::test]
+    async fn what_was_asked_for_ahead_is_told_as_long_as_it_holds_and_waited_past_after_that() {
+        for (holds, told) in [(LONG, 1), (Duration::ZERO, 2)] {
+            let serves = LONG;
+            let asked = Asked::new(Terms {
+                holds,
+                serves,
+                ..TERMS
+            });
+            asked.ask_ahead(&Handle::current(), async { Ok(1) });
+            while asked.lock().value.is_none() || asked.lock().is_asking {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(get(&asked, || async { Ok(2) }).await, (Some(told), None));
         }
     }
 

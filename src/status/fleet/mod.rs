@@ -24,7 +24,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
 use self::state::{Attention, State};
@@ -135,12 +134,10 @@ impl Fleet {
         }
     }
 
-    /// Asks the database what the first page needs before anyone looks; waits for nothing.
+    /// Asks for the rows before anyone looks, and waits for nothing: right after a start the database has much to do.
     pub fn look_ahead(&self) {
-        let _in = self.runtime.enter();
-        // A first step is enough: what is asked for is kept.
-        let _ = self.rows().now_or_never();
-        let _ = self.counts().now_or_never();
+        let asked = rows(Arc::clone(&self.store));
+        self.rows.ask_ahead(&self.runtime, asked);
     }
 
     /// What time it is here.
@@ -211,20 +208,7 @@ impl Fleet {
     }
 
     async fn rows(&self) -> Told<Rows> {
-        let ask = || {
-            let store = Arc::clone(&self.store);
-            async move {
-                let rows = store.all_integrations().await;
-                let (readable, unreadable) = rows.map_err(|e| e.to_string())?;
-                let mut readable: Vec<_> = readable.into_iter().map(FleetRow::from).collect();
-                // As the board is: a database may sort in another way.
-                readable.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-                Ok(Rows {
-                    readable,
-                    unreadable,
-                })
-            }
-        };
+        let ask = || rows(Arc::clone(&self.store));
         self.rows.get(&self.runtime, ask).await
     }
 
@@ -359,6 +343,18 @@ fn by_id<'a>(
         let row = rows.next_if(|row| row.id == *id);
         let actor = actors.next_if(|(actor, _)| *actor == id);
         Some((id, row, actor.map(|(_, status)| status)))
+    })
+}
+
+async fn rows(store: Arc<dyn Store>) -> Result<Rows, String> {
+    let rows = store.all_integrations().await;
+    let (readable, unreadable) = rows.map_err(|e| e.to_string())?;
+    let mut readable: Vec<_> = readable.into_iter().map(FleetRow::from).collect();
+    // As the board is: a database may sort in another way.
+    readable.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    Ok(Rows {
+        readable,
+        unreadable,
     })
 }
 

@@ -56,8 +56,11 @@ fn whichever_process_is_asked_the_one_that_has_the_integration_syncs_it() {
         let (own, others) = (&held[&first.child.id()], &held[&second.child.id()]);
         let page = address(&first.child);
         // Each tells the whole fleet, and what it does not have as elsewhere.
-        let (_, elsewhere) = ask(&page, "GET", "/integrations?state=elsewhere");
-        assert_eq!(elsewhere["found"], others.len());
+        // A lease is held a moment before its actor is there.
+        until("it has what it holds", || {
+            let (_, elsewhere) = ask(&page, "GET", "/integrations?state=elsewhere");
+            (elsewhere["found"] == others.len()).then_some(())
+        });
         let (_, totals) = ask(&page, "GET", "/totals");
         assert_eq!(
             (&totals["integrations"], &totals["devices"]["fresh"]),
