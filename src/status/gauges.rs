@@ -165,7 +165,7 @@ fn late(registry: &Registry, integrations: &[Integration<'_>], now: DateTime<Utc
     let late = IntGauge::new(
         "carrier_sync_integrations_late",
         "Integrations whose last successful sync is more than three intervals and ten minutes ago; of those without \
-         one, whose first was due before that.",
+         one, whose next try has been due for so long.",
     );
     let is_late = |status: &ActorStatus| {
         let minutes = i64::try_from(status.interval?.as_secs() / 60).ok()?;
