@@ -23,7 +23,9 @@ const PATHS: [&str; 2] = ["/", "/metrics"];
 /// Asks over one connection, in turn, until told to stop; a late answer does not lower the number, it is made up for.
 /// Answers how many answers there were, and how many of them were told of the sync while it went on.
 fn watch(address: &str, is_over: &AtomicBool) -> (u32, usize) {
-    let mut connection = BufReader::new(TcpStream::connect(address).unwrap());
+    let connection = TcpStream::connect(address).unwrap();
+    connection.set_read_timeout(Some(super::PATIENCE)).unwrap();
+    let mut connection = BufReader::new(connection);
     let (began, mut asked, mut under_way) = (Instant::now(), 0, 0);
     while !is_over.load(Ordering::Relaxed) {
         let due = began + asked * Duration::from_secs(1) / QUESTIONS_PER_SECOND;
@@ -36,6 +38,15 @@ fn watch(address: &str, is_over: &AtomicBool) -> (u32, usize) {
         asked += 1;
     }
     (asked, under_way)
+}
+
+/// Dropped, it ends the watching: also where the test fails, which would wait for it for ever.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn answer(connection: &mut BufReader<TcpStream>) -> String {
@@ -72,14 +83,21 @@ fn two_hundred_questions_a_second_cost_a_large_sync_nothing_of_its_truth() {
         })
     };
     ended(1);
+    // Its end is told a moment before it rests, and until then another is "under way".
+    let path = format!("/api/v1/integrations/{id}");
+    until("the first sync rests", || {
+        let told = served.get(&path).json();
+        (told["integration"]["state"] == "idle").then_some(())
+    });
     let is_over = AtomicBool::new(false);
     let (events, (asked, under_way)) = std::thread::scope(|scope| {
         let watcher = scope.spawn(|| watch(&served.address, &is_over));
-        let path = format!("/api/v1/integrations/{id}/sync");
+        let over = Over(&is_over);
+        let path = format!("{path}/sync");
         let headers = format!("{}Content-Length: 0\r\n", bearer(TOKEN));
         assert_eq!(served.ask("POST", &path, &headers).status, 202);
         let events = ended(2);
-        is_over.store(true, Ordering::Relaxed);
+        drop(over);
         (events, watcher.join().unwrap())
     });
     for event in &events {
